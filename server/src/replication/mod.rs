@@ -1,1 +1,5 @@
 //! (room)
+
+pub mod position;
+
+pub use position::{Epoch, EpochStart, Offset, Position};
