@@ -1,1 +1,83 @@
-//! (room)
+//! Commands: typed arguments in, a reply and effects out.
+//!
+//! A handler changes the key space by effects only, never writes to a socket and never calls the engine: it returns
+//! a verdict (a reply, a wait, an order to the node) and the engine acts on it. So `MULTI`, scripts, replicas and
+//! tests run the very same handlers.
+
+mod args;
+pub mod keys;
+pub mod server;
+pub mod spec;
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+pub use args::Args;
+pub use spec::{Flags, Handler, Own, Spec};
+
+use crate::keyspace::Keyspace;
+use crate::resp::{Failure, Reply};
+use crate::session::{Client, Clients};
+
+/// What a handler may see and change.
+pub struct Context<'a> {
+    pub keyspace: &'a mut Keyspace,
+    /// Who asks.
+    pub client: &'a mut Client,
+    /// Everybody else.
+    pub clients: &'a mut Clients,
+    /// What is around the key space.
+    pub server: &'a mut server::Server,
+    /// Inside `MULTI` or a script nothing blocks.
+    pub may_block: bool,
+}
+
+/// What a handler decided.
+pub enum Verdict {
+    Reply(Reply),
+    /// Wait until one of these keys is touched, then run the request again; at the deadline (milliseconds since
+    /// 1970) answer with `timeout`.
+    Block { keys: Vec<Vec<u8>>, deadline: Option<u64>, timeout: Reply },
+    /// The node shall do something, and answers later.
+    Order(Order),
+}
+
+/// What the node, not the engine, can do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Order {
+    Save { background: bool },
+    Shutdown { save: Option<bool>, now: bool, force: bool, abort: bool },
+    Failover { to: Option<(String, u16)>, force: bool, abort: bool, timeout_ms: Option<u64> },
+}
+
+/// All commands, in the order of `COMMAND LIST`.
+pub static COMMANDS: &[&Spec] = &[];
+
+static BY_NAME: LazyLock<HashMap<&'static [u8], &'static Spec, foldhash::fast::FixedState>> =
+    LazyLock::new(|| COMMANDS.iter().map(|spec| (spec.name.as_bytes(), *spec)).collect());
+
+/// The command of that name, in any case.
+pub fn find(name: &[u8]) -> Option<&'static Spec> {
+    let mut lower = [0; 32];
+    let lower = lower.get_mut(..name.len())?;
+    lower.copy_from_slice(name);
+    lower.make_ascii_lowercase();
+    BY_NAME.get(&*lower).copied()
+}
+
+/// Errors that many commands share, in Redis' words.
+pub mod errors {
+    use super::Failure;
+
+    pub const SYNTAX: Failure = Failure::new("ERR syntax error");
+    pub const WRONG_TYPE: Failure =
+        Failure::new("WRONGTYPE Operation against a key holding the wrong kind of value");
+    pub const NOT_INTEGER: Failure = Failure::new("ERR value is not an integer or out of range");
+    pub const NOT_FLOAT: Failure = Failure::new("ERR value is not a valid float");
+    pub const NO_SUCH_KEY: Failure = Failure::new("ERR no such key");
+    pub const INDEX_RANGE: Failure = Failure::new("ERR index out of range");
+    pub const DB_INDEX: Failure = Failure::new("ERR DB index is out of range");
+    pub const TIMEOUT_NEGATIVE: Failure = Failure::new("ERR timeout is negative");
+    pub const TIMEOUT_NOT_FLOAT: Failure = Failure::new("ERR timeout is not a float or out of range");
+    pub const OUT_OF_RANGE: Failure = Failure::new("ERR value is out of range, must be positive");
+}

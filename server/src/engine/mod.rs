@@ -1,1 +1,306 @@
-//! (room)
+//! Requests in, replies and effects out.
+//!
+//! A plain struct behind one lock. A connection locks it once for all requests that one read brought in; nothing
+//! in here waits, so the lock is held for microseconds. Time enters only here: [`Engine::execute`] and
+//! [`Engine::tick`] are told what time it is, and it stands still while a command runs.
+//!
+//! Deliberately absent: sockets, disks, other nodes. Records go to a [`Journal`], orders for the node are kept until
+//! it takes them, and which part the node plays is told to the engine.
+
+mod blocking;
+mod gate;
+mod journal;
+mod observe;
+mod role;
+mod transaction;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+pub use journal::{Forgetful, Journal};
+
+use crate::command::server::Server;
+use crate::command::{Args, Context, Handler, Order, Spec, Verdict};
+use crate::config::Config;
+use crate::keyspace::{Keyspace, Touched};
+use crate::resp::{Batch, Failure, Reply, Request};
+use crate::session::{Client, ClientId, Clients, Offset};
+
+/// How far a batch came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// All requests were run.
+    Done,
+    /// The client waits; go on with the request at this index once it no longer does.
+    Blocked(usize),
+    /// The request at this index is for the leader (`replica-forward-writes`).
+    Forward(usize),
+    /// The connection ends once its output is out.
+    Close,
+}
+
+/// What became of one request.
+enum Step {
+    Next,
+    /// The client waits and this request was taken; or it waits and this request is still to be run.
+    Wait { taken: bool },
+    Forward,
+    Close,
+}
+
+pub struct Engine {
+    pub keyspace: Keyspace,
+    pub clients: Clients,
+    pub server: Server,
+    journal: Box<dyn Journal>,
+    /// Whether a write can be executed but not yet committed, so that replies must say what they wait for.
+    replicated: bool,
+    uncommitted: observe::Uncommitted,
+    blocked: blocking::Queues,
+    watchers: transaction::Watchers,
+    orders: Vec<(ClientId, Order)>,
+}
+
+impl Engine {
+    pub fn new(config: Arc<Config>, journal: Box<dyn Journal>, seed: u64) -> Self {
+        Self {
+            keyspace: Keyspace::new(config.databases as usize, seed),
+            clients: Clients::default(),
+            server: Server::new(config),
+            journal,
+            replicated: false,
+            uncommitted: observe::Uncommitted::default(),
+            blocked: blocking::Queues::default(),
+            watchers: transaction::Watchers::default(),
+            orders: Vec::new(),
+        }
+    }
+
+    /// Run the requests of `batch` from index `from` on for a client; its output is in [`Engine::output`] then.
+    /// `now_ms` is milliseconds since 1970.
+    pub fn execute(&mut self, id: ClientId, batch: &Batch, from: usize, now_ms: u64) -> Progress {
+        let Some(mut client) = self.clients.take(id) else { return Progress::Close };
+        self.advance_clock(now_ms);
+        client.last_active = Instant::now();
+        let mut progress = Progress::Done;
+        for index in from..batch.len() {
+            let step = self.request(&mut client, batch.get(index));
+            if !self.keyspace.touched.is_empty() {
+                self.settle(&mut client);
+            }
+            progress = match step {
+                Step::Next if client.closing || client.killed => Progress::Close,
+                Step::Next => continue,
+                Step::Wait { taken } => Progress::Blocked(index + usize::from(taken)),
+                Step::Forward => Progress::Forward(index),
+                Step::Close => Progress::Close,
+            };
+            break;
+        }
+        self.clients.put(client);
+        progress
+    }
+
+    /// Take what is queued for a client; `into` (empty) takes its place.
+    pub fn output(&mut self, id: ClientId, into: &mut Vec<crate::session::Out>) {
+        if let Some(client) = self.clients.get_mut(id) {
+            std::mem::swap(&mut client.out, into);
+        }
+    }
+
+    /// Orders for the node since the last call. It answers each with [`Engine::answer`].
+    pub fn take_orders(&mut self) -> Vec<(ClientId, Order)> {
+        std::mem::take(&mut self.orders)
+    }
+
+    /// Time moves on, never back: a record is never older than the one before it (trap 18).
+    fn advance_clock(&mut self, now_ms: u64) {
+        self.keyspace.now = self.keyspace.now.max(now_ms);
+    }
+
+    /// Run one request and queue its reply.
+    fn request(&mut self, client: &mut Client, request: Request<'_>) -> Step {
+        client.commands += 1;
+        let (spec, skip) = match gate::look_up(request) {
+            Ok(found) => found,
+            Err(failure) => return self.refuse(client, None, failure),
+        };
+        match self.admit(client, spec, request) {
+            gate::Pass::Run => {}
+            gate::Pass::Queue => return transaction::queue(client, request),
+            gate::Pass::Refuse(failure) => return self.refuse(client, Some(spec), failure),
+            gate::Pass::Forward => return Step::Forward,
+            gate::Pass::Pause(until) => return blocking::pause(client, request, until),
+        }
+        client.command = spec.full_name;
+        if let Handler::Engine(own) = spec.handler {
+            return self.own(client, own, spec, request);
+        }
+        match self.call(client, spec, skip, request, true) {
+            Ok(Verdict::Reply(reply)) => {
+                let after = self.finish(client, spec, request);
+                client.reply(reply, after);
+                if client.reply_mode == crate::session::ReplyMode::Skip {
+                    client.reply_mode = crate::session::ReplyMode::On;
+                }
+                Step::Next
+            }
+            Ok(Verdict::Block { keys, deadline, timeout }) => {
+                self.finish(client, spec, request);
+                self.block(client, keys, deadline, timeout, request);
+                Step::Wait { taken: true }
+            }
+            Ok(Verdict::Order(order)) => {
+                client.blocked = Some(crate::session::Blocked::Order);
+                self.orders.push((client.id, order));
+                Step::Wait { taken: true }
+            }
+            Err(failure) => {
+                let after = self.finish(client, spec, request);
+                client.reply(failure.into(), after);
+                Step::Next
+            }
+        }
+    }
+
+    /// An error before the command ran: it also spoils a `MULTI` under way.
+    fn refuse(&mut self, client: &mut Client, _spec: Option<&'static Spec>, failure: Failure) -> Step {
+        if let Some(transaction) = &mut client.transaction {
+            transaction.aborted = true;
+        }
+        client.reply(failure.into(), 0);
+        Step::Next
+    }
+
+    /// Run a handler.
+    fn call(
+        &mut self,
+        client: &mut Client,
+        spec: &'static Spec,
+        skip: usize,
+        request: Request<'_>,
+        may_block: bool,
+    ) -> Result<Verdict, Failure> {
+        let args = Args::parse(spec, request, skip)?;
+        let mut context = Context {
+            keyspace: &mut self.keyspace,
+            client,
+            clients: &mut self.clients,
+            server: &mut self.server,
+            may_block,
+        };
+        match spec.handler {
+            Handler::Run(run) => run(&mut context, &args).map(Verdict::Reply),
+            Handler::Try(run) => run(&mut context, &args),
+            Handler::Engine(_) | Handler::Container => Err(crate::command::errors::SYNTAX),
+        }
+    }
+
+    /// Log what a command changed, and say what its reply must wait for.
+    fn finish(&mut self, client: &mut Client, spec: &Spec, request: Request<'_>) -> Offset {
+        let written = self.log();
+        if !self.replicated {
+            return written;
+        }
+        client.written = client.written.max(written);
+        let after = written.max(self.observed(client.db, spec, request));
+        if after > self.journal.committed() { after } else { 0 }
+    }
+
+    /// Put the effects since the last record into the log; 0 if there are none.
+    fn log(&mut self) -> Offset {
+        if self.keyspace.record().is_empty() {
+            return 0;
+        }
+        let end = self.journal.append(self.keyspace.now, self.keyspace.record());
+        self.keyspace.clear_record();
+        if self.replicated {
+            for touched in &self.keyspace.touched {
+                self.uncommitted.wrote(touched, end);
+            }
+        }
+        end
+    }
+
+    /// What a reply must wait for because of what the command looked at.
+    fn observed(&self, db: u32, spec: &Spec, request: Request<'_>) -> Offset {
+        if self.uncommitted.is_empty() {
+            return 0;
+        }
+        if spec.keys.is_empty() {
+            // Commands over the whole key space wait for everything.
+            let whole = spec.flags.has(crate::command::Flags::READONLY) || spec.writes();
+            return if whole { self.journal.end() } else { 0 };
+        }
+        let keys = crate::command::keys::positions(spec, request);
+        keys.into_iter().map(|index| self.uncommitted.of(db, request.arg(index))).max().unwrap_or(0)
+    }
+
+    /// Act on touched keys: watches turn dirty, blocked clients are served.
+    fn settle(&mut self, client: &mut Client) {
+        while !self.keyspace.touched.is_empty() {
+            let touched = std::mem::take(&mut self.keyspace.touched);
+            for touched in &touched {
+                self.watchers.touched(touched, &mut self.clients, client);
+            }
+            self.serve(&touched);
+        }
+        self.track();
+    }
+
+    /// Collect touched keys only while somebody cares.
+    fn track(&mut self) {
+        self.keyspace.tracking = self.replicated || !self.blocked.is_empty() || !self.watchers.is_empty();
+    }
+
+    /// The commit offset moved.
+    pub fn committed(&mut self, offset: Offset) {
+        self.uncommitted.committed(offset);
+    }
+
+    /// Work that is due by the clock; call it some ten times a second, and [`Engine::next_deadline`] says when sooner.
+    pub fn tick(&mut self, now_ms: u64) {
+        self.advance_clock(now_ms);
+        self.time_out();
+        if self.keyspace.authority {
+            self.expire();
+        }
+    }
+
+    /// Delete keys whose time has come, a bounded number, each batch as one record.
+    fn expire(&mut self) {
+        const BATCH: usize = 128;
+        if self.keyspace.expire_due(BATCH) > 0 {
+            self.log();
+            self.settle_alone();
+        }
+    }
+
+    /// As [`Engine::settle`], outside of any client's batch.
+    fn settle_alone(&mut self) {
+        let mut nobody = Client::new(0, String::new(), String::new());
+        self.settle(&mut nobody);
+    }
+
+    /// Replay a record: in recovery, and on a follower.
+    pub fn replay(&mut self, time_ms: u64, payload: &[u8]) -> Result<(), crate::keyspace::EffectError> {
+        self.advance_clock(time_ms);
+        for effect in crate::keyspace::Effect::decode_all(payload) {
+            self.keyspace.apply(&effect?);
+        }
+        self.keyspace.touched.clear();
+        Ok(())
+    }
+}
+
+/// Touched keys as places in maps.
+type Place = (u32, Arc<[u8]>);
+type PlaceMap<V> = HashMap<Place, V, foldhash::fast::RandomState>;
+
+fn place(touched: &Touched) -> Option<Place> {
+    match touched {
+        Touched::Key { db, key } => Some((*db, key.clone())),
+        Touched::Database(_) | Touched::Swapped(..) => None,
+    }
+}

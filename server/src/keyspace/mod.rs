@@ -1,1 +1,165 @@
-//! (room)
+//! Databases, expiry and the only door for a change.
+//!
+//! [`Keyspace::apply`] is that door: commands, replicas and recovery all pass it, with the same [`Effect`]s. What
+//! was applied while recording is kept in encoded form, to become one record of the log.
+//!
+//! Deliberately absent: clocks (the engine sets [`Keyspace::now`]), clients, replies.
+
+mod apply;
+mod database;
+mod effect;
+pub mod table;
+
+use std::sync::Arc;
+
+pub use database::{Database, Entry};
+pub use effect::{Deadline, Effect, EffectError, Items};
+
+use crate::value::Value;
+
+/// A change that others may wait for: `WATCH`, blocked clients, reads that must wait for a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Touched {
+    Key { db: u32, key: Arc<[u8]> },
+    /// Every key of a database, as by `FLUSHDB`.
+    Database(u32),
+    /// Two databases changed places.
+    Swapped(u32, u32),
+}
+
+/// All databases of a node.
+#[derive(Debug)]
+pub struct Keyspace {
+    databases: Vec<Database>,
+    /// Milliseconds since 1970, as the engine last set it. It stands still while a command runs.
+    pub now: u64,
+    /// Whether this node decides about expiry: a leader deletes what has expired, a replica only hides it until
+    /// the leader's delete comes.
+    pub authority: bool,
+    /// Whether touched keys are collected in [`Keyspace::touched`].
+    pub tracking: bool,
+    pub touched: Vec<Touched>,
+    /// Changes since the start, as Redis' `dirty` counts them.
+    pub changes: u64,
+    /// Keys that expired, were found, were not found: for `INFO stats`.
+    pub stats: Stats,
+    /// The encoded effects since [`Keyspace::take_record`] emptied it.
+    record: Vec<u8>,
+    seed: u64,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Stats {
+    pub expired: u64,
+    pub hits: u64,
+    pub misses: u64,
+}
+
+impl Keyspace {
+    /// `count` empty databases whose hashes are keyed by `seed`.
+    pub fn new(count: usize, seed: u64) -> Self {
+        Self {
+            databases: (0..count).map(|_| Database::new(seed)).collect(),
+            now: 0,
+            authority: true,
+            tracking: false,
+            touched: Vec::new(),
+            changes: 0,
+            stats: Stats::default(),
+            record: Vec::new(),
+            seed,
+        }
+    }
+
+    pub fn databases(&self) -> &[Database] {
+        &self.databases
+    }
+
+    pub fn database(&self, db: u32) -> &Database {
+        &self.databases[db as usize]
+    }
+
+    /// What a record of the effects so far holds; empty if nothing changed.
+    pub fn record(&self) -> &[u8] {
+        &self.record
+    }
+
+    pub fn clear_record(&mut self) {
+        self.record.clear();
+    }
+
+    /// Make a change: in memory, and in the record under way.
+    pub fn change(&mut self, effect: &Effect<'_>) {
+        effect.encode(&mut self.record);
+        self.apply(effect);
+    }
+
+    /// The entry at `key`, unless it has expired; an expired one is deleted if this node decides that.
+    pub fn find(&mut self, db: u32, key: &[u8]) -> Option<&Entry> {
+        self.expire_if_due(db, key);
+        let now = self.now;
+        self.databases[db as usize].get(key).filter(|entry| !entry.expired(now))
+    }
+
+    /// As [`Keyspace::find`], counting a hit or a miss and noting the access: for commands that read.
+    pub fn read(&mut self, db: u32, key: &[u8]) -> Option<&Value> {
+        self.expire_if_due(db, key);
+        let now = self.now;
+        let entry = self.databases[db as usize].get_mut(key).filter(|entry| !entry.expired(now));
+        if let Some(entry) = entry {
+            self.stats.hits += 1;
+            entry.accessed = (now / 1000) as u32;
+            Some(&entry.value)
+        } else {
+            self.stats.misses += 1;
+            None
+        }
+    }
+
+    pub fn exists(&mut self, db: u32, key: &[u8]) -> bool {
+        self.find(db, key).is_some()
+    }
+
+    /// Delete `key` if it is there; true if it was.
+    pub fn delete(&mut self, db: u32, key: &[u8]) -> bool {
+        let there = self.exists(db, key);
+        if there {
+            self.change(&Effect::Delete { db, key });
+        }
+        there
+    }
+
+    fn expire_if_due(&mut self, db: u32, key: &[u8]) {
+        if !self.authority {
+            return;
+        }
+        let database = &self.databases[db as usize];
+        // Most databases have no deadline at all: the second look-up is saved.
+        if database.has_deadlines() && database.get(key).is_some_and(|entry| entry.expired(self.now)) {
+            self.change(&Effect::Delete { db, key });
+            self.stats.expired += 1;
+        }
+    }
+
+    /// Delete at most `count` keys whose time has come; returns how many went.
+    pub fn expire_due(&mut self, count: usize) -> usize {
+        let mut gone = 0;
+        for db in 0..self.databases.len() as u32 {
+            while gone < count
+                && let Some(key) = self.databases[db as usize].due(self.now)
+            {
+                self.change(&Effect::Delete { db, key: &key });
+                self.stats.expired += 1;
+                gone += 1;
+            }
+        }
+        gone
+    }
+
+    fn touch(&mut self, db: u32, key: &[u8]) {
+        self.changes += 1;
+        if self.tracking {
+            self.touched.push(Touched::Key { db, key: key.into() });
+        }
+    }
+}

@@ -1,1 +1,11 @@
-//! (room)
+//! The Redis serialization protocol: bytes to requests, replies to bytes (RESP2 and RESP3), and its limits.
+//!
+//! Deliberately absent: what a command means. This room knows frames only.
+
+mod encode;
+mod parse;
+mod reply;
+
+pub use encode::{Protocol, encode};
+pub use parse::{Batch, Limits, ParseError, Parser, Request};
+pub use reply::{Failure, Reply};

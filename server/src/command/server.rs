@@ -1,0 +1,96 @@
+//! What commands see of the server around the key space.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::spec::{Flags, Spec};
+use crate::config::Config;
+
+/// The part that this node plays, as `INFO`, `ROLE` and the gate see it. The node sets it.
+#[derive(Debug, Clone, Default)]
+pub struct Status {
+    pub role: Role,
+    pub epoch: u64,
+    /// Node ids; empty if unknown.
+    pub leader: String,
+    pub synced: String,
+    /// Where clients and replicas reach the leader, if it is another node.
+    pub leader_address: Option<(String, u16)>,
+    pub node: String,
+    /// End of this node's log, and of what is committed of it.
+    pub offset: u64,
+    pub committed: u64,
+    pub lease_ms: i64,
+    /// Whether the link to the leader is up (on a follower), and the seconds since it spoke.
+    pub link_up: bool,
+    pub replicas: Vec<Replica>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Role {
+    /// Without a ZooKeeper: its own leader, commits alone.
+    #[default]
+    Standalone,
+    /// Reading its data directory.
+    Loading,
+    Leader,
+    /// A leader that may not commit now (no synced replica); why is in the answer to writes.
+    Stalled,
+    Synced,
+    Replica,
+    /// No leader is known.
+    Waiting,
+}
+
+impl Role {
+    pub const fn leads(self) -> bool {
+        matches!(self, Role::Standalone | Role::Leader | Role::Stalled)
+    }
+}
+
+/// A follower as its leader sees it.
+#[derive(Debug, Clone, Default)]
+pub struct Replica {
+    pub id: String,
+    pub host: String,
+    pub port: u16,
+    pub offset: u64,
+    pub lag_seconds: u64,
+    pub synced: bool,
+    /// It is being brought level by a full copy.
+    pub copying: bool,
+}
+
+/// The server around the key space.
+pub struct Server {
+    pub config: Arc<Config>,
+    pub status: Status,
+    pub started: Instant,
+    pub pause: Option<Pause>,
+}
+
+/// `CLIENT PAUSE`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pause {
+    /// Milliseconds since 1970.
+    pub until: u64,
+    /// All commands, not only those that may change something.
+    pub all: bool,
+}
+
+impl Server {
+    pub fn new(config: Arc<Config>) -> Self {
+        Self { config, status: Status::default(), started: Instant::now(), pause: None }
+    }
+
+    pub fn needs_password(&self) -> bool {
+        self.config.passwords().next().is_some()
+    }
+
+    /// Until when clients that run this command are paused, if they are.
+    pub fn paused_until(&self, spec: &Spec, now: u64) -> Option<u64> {
+        let pause = self.pause.filter(|pause| pause.until > now)?;
+        let held = spec.writes() || spec.flags.has(Flags::MAY_REPLICATE) || pause.all;
+        (held && spec.name != "client").then_some(pause.until)
+    }
+}

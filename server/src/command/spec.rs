@@ -1,0 +1,231 @@
+//! What a command is: one declaration drives its parser, arity, key positions, flags, ACL categories,
+//! `COMMAND INFO` and `COMMAND DOCS`.
+
+use super::{Args, Context, Verdict};
+use crate::resp::{Failure, Reply};
+
+/// A set of bits with names, in the order in which `COMMAND INFO` lists them.
+macro_rules! bits {
+    ($(#[$doc:meta])* $name:ident : $int:ty { $($flag:ident = $text:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        pub struct $name(pub $int);
+
+        #[allow(non_upper_case_globals, dead_code)]
+        impl $name {
+            bits!(@each $int, 0, $($flag),*);
+            const NAMES: &'static [($name, &'static str)] = &[$(($name::$flag, $text)),*];
+
+            pub const fn has(self, other: Self) -> bool {
+                self.0 & other.0 == other.0
+            }
+
+            pub const fn or(self, other: Self) -> Self {
+                Self(self.0 | other.0)
+            }
+
+            pub fn names(self) -> impl Iterator<Item = &'static str> {
+                Self::NAMES.iter().filter(move |(flag, _)| self.has(*flag)).map(|(_, name)| *name)
+            }
+        }
+    };
+    (@each $int:ty, $at:expr, $flag:ident $(, $rest:ident)*) => {
+        pub const $flag: Self = Self(1 << ($at));
+        bits!(@each $int, $at + 1, $($rest),*);
+    };
+    (@each $int:ty, $at:expr,) => {};
+}
+
+bits! {
+    /// The flags of `COMMAND INFO`.
+    Flags: u32 {
+        WRITE = "write", READONLY = "readonly", DENYOOM = "denyoom", MODULE = "module", ADMIN = "admin",
+        PUBSUB = "pubsub", NOSCRIPT = "noscript", BLOCKING = "blocking", LOADING = "loading", STALE = "stale",
+        SKIP_MONITOR = "skip_monitor", SKIP_SLOWLOG = "skip_slowlog", ASKING = "asking", FAST = "fast",
+        NO_AUTH = "no_auth", MAY_REPLICATE = "may_replicate", NO_MULTI = "no_multi",
+        MOVABLE_KEYS = "movablekeys", ALLOW_BUSY = "allow_busy", NO_MANDATORY_KEYS = "no_mandatory_keys",
+        PROTECTED = "protected", NO_ASYNC_LOADING = "no_async_loading",
+    }
+}
+
+bits! {
+    /// ACL categories beyond those that follow from the flags and the group.
+    Acl: u32 {
+        KEYSPACE = "keyspace", READ = "read", WRITE = "write", SET = "set", SORTEDSET = "sortedset",
+        LIST = "list", HASH = "hash", STRING = "string", BITMAP = "bitmap", HYPERLOGLOG = "hyperloglog",
+        GEO = "geo", STREAM = "stream", PUBSUB = "pubsub", ADMIN = "admin", FAST = "fast", SLOW = "slow",
+        BLOCKING = "blocking", DANGEROUS = "dangerous", CONNECTION = "connection", TRANSACTION = "transaction",
+        SCRIPTING = "scripting",
+    }
+}
+
+bits! {
+    /// What a command does with a key.
+    KeyFlags: u16 {
+        RO = "RO", RW = "RW", OW = "OW", RM = "RM", ACCESS = "access", UPDATE = "update", INSERT = "insert",
+        DELETE = "delete", NOT_KEY = "not_key", INCOMPLETE = "incomplete", VARIABLE = "variable_flags",
+    }
+}
+
+/// Where a run of keys begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begin {
+    Index(usize),
+    /// After this word, looked for from an index on (from the end, if negative).
+    Keyword(&'static str, isize),
+}
+
+/// Which arguments of the run are keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Find {
+    /// Up to `last` from the beginning (from the end of the request, if negative), every `step`-th, the
+    /// `limit`-th part of them if that is 2 or more.
+    Range { last: isize, step: usize, limit: usize },
+    /// As many as the number at `index` says, from `first` on.
+    Count { index: usize, first: usize, step: usize },
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct KeySpec {
+    pub flags: KeyFlags,
+    pub begin: Begin,
+    pub find: Find,
+    pub notes: Option<&'static str>,
+}
+
+/// The type of an argument.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// A key; the number is that of its key spec.
+    Key(usize),
+    String,
+    Integer,
+    Double,
+    Pattern,
+    UnixTime,
+    /// The token alone.
+    Flag,
+    /// Exactly one of these.
+    OneOf(&'static [Arg]),
+    /// All of these, in order.
+    Block(&'static [Arg]),
+}
+
+/// An argument, as `COMMAND DOCS` shows it and as the parser reads it.
+#[derive(Debug, Clone, Copy)]
+pub struct Arg {
+    pub name: &'static str,
+    pub kind: Kind,
+    /// The word before the value.
+    pub token: Option<&'static str>,
+    pub optional: bool,
+    pub multiple: bool,
+    /// The token stands before each of several values.
+    pub multiple_token: bool,
+    pub since: Option<&'static str>,
+    /// What `COMMAND DOCS` prints instead of the name.
+    pub display: Option<&'static str>,
+}
+
+impl Arg {
+    pub const fn new(name: &'static str, kind: Kind) -> Self {
+        Self {
+            name,
+            kind,
+            token: None,
+            optional: false,
+            multiple: false,
+            multiple_token: false,
+            since: None,
+            display: None,
+        }
+    }
+
+    pub const fn token(self, token: &'static str) -> Self {
+        Self { token: Some(token), ..self }
+    }
+
+    pub const fn optional(self) -> Self {
+        Self { optional: true, ..self }
+    }
+
+    pub const fn multiple(self) -> Self {
+        Self { multiple: true, ..self }
+    }
+
+    pub const fn since(self, since: &'static str) -> Self {
+        Self { since: Some(since), ..self }
+    }
+}
+
+/// How a command runs.
+#[derive(Clone, Copy)]
+pub enum Handler {
+    /// It answers at once.
+    Run(fn(&mut Context<'_>, &Args<'_>) -> Result<Reply, Failure>),
+    /// It may block, or order something of the node.
+    Try(fn(&mut Context<'_>, &Args<'_>) -> Result<Verdict, Failure>),
+    /// The engine runs it itself: it is about running commands.
+    Engine(Own),
+    /// Its subcommands run.
+    Container,
+}
+
+/// Commands of the engine itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Own {
+    Multi,
+    Exec,
+    Discard,
+    Watch,
+    Unwatch,
+    Reset,
+    Quit,
+}
+
+/// The declaration of a command or subcommand.
+pub struct Spec {
+    /// Lower case; of a subcommand its own word only.
+    pub name: &'static str,
+    /// As `CLIENT|LIST`, upper case: what statistics and `CLIENT LIST` show is its lower case.
+    pub full_name: &'static str,
+    pub summary: &'static str,
+    pub since: &'static str,
+    pub group: &'static str,
+    pub complexity: &'static str,
+    /// Exact number of words including the name(s), or the least one if negative.
+    pub arity: i32,
+    pub flags: Flags,
+    pub acl: Acl,
+    pub keys: &'static [KeySpec],
+    pub args: &'static [Arg],
+    pub subcommands: &'static [&'static Spec],
+    pub history: &'static [(&'static str, &'static str)],
+    pub hints: &'static [&'static str],
+    pub handler: Handler,
+}
+
+impl Spec {
+    /// For the ones to begin a declaration with: `Spec { name: "get", ..Spec::BASE }`.
+    pub const BASE: Spec = Spec {
+        name: "",
+        full_name: "",
+        summary: "",
+        since: "1.0.0",
+        group: "generic",
+        complexity: "O(1)",
+        arity: 1,
+        flags: Flags(0),
+        acl: Acl(0),
+        keys: &[],
+        args: &[],
+        subcommands: &[],
+        history: &[],
+        hints: &[],
+        handler: Handler::Container,
+    };
+
+    pub const fn writes(&self) -> bool {
+        self.flags.has(Flags::WRITE)
+    }
+}

@@ -1,0 +1,124 @@
+//! May this client run this command now?
+
+use super::Engine;
+use crate::command::{self, Flags, Handler, Own, Spec};
+use crate::command::server::Role;
+use crate::resp::{Failure, Protocol, Request};
+use crate::session::Client;
+
+pub(super) enum Pass {
+    Run,
+    /// It belongs to the `MULTI` under way.
+    Queue,
+    Refuse(Failure),
+    /// The leader shall run it.
+    Forward,
+    /// Clients are paused until then (milliseconds since 1970).
+    Pause(u64),
+}
+
+/// The command (or subcommand) of a request, and how many words its name takes. Its arity is checked.
+pub(super) fn look_up(request: Request<'_>) -> Result<(&'static Spec, usize), Failure> {
+    let spec = command::find(request.arg(0)).ok_or_else(|| unknown(request))?;
+    let (spec, skip) = match request.get(1) {
+        Some(word) if !spec.subcommands.is_empty() => {
+            let found = spec.subcommands.iter().find(|sub| word.eq_ignore_ascii_case(sub.name.as_bytes()));
+            match found {
+                Some(sub) => (*sub, 2),
+                None => return Err(unknown_subcommand(spec, word)),
+            }
+        }
+        _ => (spec, 1),
+    };
+    let words = request.len() as i32;
+    let fits = if spec.arity < 0 { words >= -spec.arity } else { words == spec.arity };
+    if !fits || (matches!(spec.handler, Handler::Container) && skip == 1) {
+        let name = spec.full_name.to_ascii_lowercase();
+        return Err(Failure::text(format!("ERR wrong number of arguments for '{name}' command")));
+    }
+    Ok((spec, skip))
+}
+
+fn unknown(request: Request<'_>) -> Failure {
+    let mut text = format!("ERR unknown command '{}', with args beginning with: ", lossy(request.arg(0), 128));
+    for arg in request.rest(1) {
+        if text.len() >= 128 + 60 {
+            break;
+        }
+        text.push_str(&format!("'{}' ", lossy(arg, 128)));
+    }
+    Failure::text(text)
+}
+
+fn unknown_subcommand(spec: &Spec, word: &[u8]) -> Failure {
+    let name = spec.name.to_ascii_uppercase();
+    Failure::text(format!("ERR unknown subcommand '{}'. Try {name} HELP.", lossy(word, 128)))
+}
+
+fn lossy(bytes: &[u8], most: usize) -> String {
+    String::from_utf8_lossy(&bytes[..bytes.len().min(most)]).into_owned()
+}
+
+impl Engine {
+    pub(super) fn admit(&self, client: &Client, spec: &'static Spec, _request: Request<'_>) -> Pass {
+        if !client.authenticated && !spec.flags.has(Flags::NO_AUTH) && self.server.needs_password() {
+            return Pass::Refuse(Failure::new("NOAUTH Authentication required."));
+        }
+        if let Some(failure) = self.wrong_role(client, spec) {
+            if self.server.config.replica_forward_writes && spec.writes() && self.server.status.leader_address.is_some() {
+                return Pass::Forward;
+            }
+            return Pass::Refuse(failure);
+        }
+        if client.subscriptions() > 0 && client.protocol == Protocol::Resp2 && !allowed_while_subscribed(spec) {
+            let name = spec.full_name.to_ascii_lowercase();
+            return Pass::Refuse(Failure::text(format!(
+                "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in \
+                 this context"
+            )));
+        }
+        if client.transaction.is_some() && !runs_inside_multi(spec) {
+            if spec.flags.has(Flags::NO_MULTI) {
+                return Pass::Refuse(Failure::new("ERR Command not allowed inside a transaction"));
+            }
+            return Pass::Queue;
+        }
+        match self.server.paused_until(spec, self.keyspace.now) {
+            Some(until) => Pass::Pause(until),
+            None => Pass::Run,
+        }
+    }
+
+    /// Why this node can't serve the command in its part, if it can't.
+    fn wrong_role(&self, _client: &Client, spec: &Spec) -> Option<Failure> {
+        let role = self.server.status.role;
+        if role == Role::Loading && !spec.flags.has(Flags::LOADING) {
+            return Some(Failure::new("LOADING Botellier is loading the dataset in memory"));
+        }
+        if !spec.writes() {
+            return None;
+        }
+        match role {
+            Role::Standalone | Role::Leader => self.journal.refusal(),
+            Role::Stalled => Some(Failure::new("NOREPLICAS Not enough good replicas to write.")),
+            Role::Loading | Role::Synced | Role::Replica | Role::Waiting => {
+                Some(Failure::new("READONLY You can't write against a read only replica."))
+            }
+        }
+    }
+}
+
+fn runs_inside_multi(spec: &Spec) -> bool {
+    matches!(
+        spec.handler,
+        Handler::Engine(Own::Multi | Own::Exec | Own::Discard | Own::Watch | Own::Quit | Own::Reset)
+    )
+}
+
+fn allowed_while_subscribed(spec: &Spec) -> bool {
+    matches!(
+        spec.name,
+        "ping" | "subscribe" | "ssubscribe" | "psubscribe" | "unsubscribe" | "sunsubscribe" | "punsubscribe" | "quit"
+            | "reset"
+    )
+}

@@ -1,0 +1,45 @@
+//! Where the engine's records go: the log, seen from above it.
+
+use crate::resp::Failure;
+use crate::session::Offset;
+
+/// Takes records in order. The engine calls it under its lock, so it must be quick: writing to the disk and sending
+/// to replicas happen elsewhere.
+pub trait Journal: Send {
+    /// Put a record at the end of the log; returns the offset of its end.
+    fn append(&mut self, time_ms: u64, payload: &[u8]) -> Offset;
+
+    /// The end of the log.
+    fn end(&self) -> Offset;
+
+    /// Everything up to here is committed: replies that observed no more may leave.
+    fn committed(&self) -> Offset;
+
+    /// Why no write can be taken now (a full disk), if so.
+    fn refusal(&self) -> Option<Failure>;
+}
+
+/// A journal that keeps nothing: for tests, and for a server without `appendonly`.
+#[derive(Debug, Default)]
+pub struct Forgetful {
+    end: Offset,
+}
+
+impl Journal for Forgetful {
+    fn append(&mut self, _time_ms: u64, payload: &[u8]) -> Offset {
+        self.end += payload.len() as Offset;
+        self.end
+    }
+
+    fn end(&self) -> Offset {
+        self.end
+    }
+
+    fn committed(&self) -> Offset {
+        self.end
+    }
+
+    fn refusal(&self) -> Option<Failure> {
+        None
+    }
+}

@@ -1,0 +1,38 @@
+//! The part that this node plays, as the node tells the engine.
+
+use super::Engine;
+use crate::command::server::Status;
+use crate::resp::Reply;
+
+impl Engine {
+    /// Take a part. Only a leader decides about expiry; in a cluster replies wait for commits.
+    pub fn set_status(&mut self, status: Status) {
+        let leads = status.role.leads();
+        self.keyspace.authority = leads;
+        self.replicated = status.role != crate::command::server::Role::Standalone;
+        if !leads {
+            self.uncommitted.clear();
+        }
+        self.server.status = status;
+        self.track();
+    }
+
+    /// Leadership is lost: no client may believe that what it was told last still holds. Blocked ones are told why,
+    /// then every connection is closed; held replies are never sent (trap 16).
+    pub fn close_clients(&mut self) {
+        for client in self.clients.iter_mut() {
+            client.out.clear();
+            if client.blocked.is_some() {
+                client.push(
+                    Reply::error(
+                        "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
+                    ),
+                    0,
+                );
+                client.closing = true;
+            } else {
+                client.kill();
+            }
+        }
+    }
+}

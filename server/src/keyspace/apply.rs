@@ -1,0 +1,148 @@
+//! Effects applied: each is total, so that a log that was written once can always be replayed. An effect on a key
+//! that is missing or of another type changes nothing; commands checked that before they made it.
+
+use std::mem;
+
+use super::{Database, Effect, Keyspace, Touched};
+use crate::value::{List, Str, Value};
+
+impl Keyspace {
+    /// Change memory only: for records that are in a log already.
+    pub fn apply(&mut self, effect: &Effect<'_>) {
+        match *effect {
+            Effect::Set { db, key, value, deadline } => {
+                self.put(db, key, Value::String(Str::new(value)), deadline);
+            }
+            Effect::Replace { db, key, value } => {
+                let deadline = self.database(db).get(key).and_then(super::Entry::deadline);
+                self.put(db, key, Value::String(Str::new(value)), deadline);
+            }
+            Effect::Append { db, key, value } => self.string(db, key, |string| string.extend_from_slice(value)),
+            Effect::SetRange { db, key, offset, value } => self.string(db, key, |string| {
+                let (start, end) = (offset as usize, offset as usize + value.len());
+                if string.len() < end {
+                    string.resize(end, 0);
+                }
+                string[start..end].copy_from_slice(value);
+            }),
+            Effect::Delete { db, key } => {
+                self.take(db, key);
+                self.touch(db, key);
+            }
+            Effect::Expire { db, key, deadline } => {
+                self.databases[db as usize].expire(key, deadline);
+                self.touch(db, key);
+            }
+            Effect::Rename { db, from, to } => self.transfer(db, from, db, to),
+            Effect::Copy { db, from, to_db, to } => {
+                if let Some(entry) = self.database(db).get(from).cloned() {
+                    let deadline = entry.deadline();
+                    self.put(to_db, to, entry.value, deadline);
+                }
+            }
+            Effect::Move { db, key, to_db } => self.transfer(db, key, to_db, key),
+            Effect::SwapDb { a, b } => {
+                self.databases.swap(a as usize, b as usize);
+                self.changes += 1;
+                self.touch_many(Touched::Swapped(a, b));
+            }
+            Effect::FlushDb { db } => self.flush(db),
+            Effect::FlushAll => (0..self.databases.len() as u32).for_each(|db| self.flush(db)),
+            _ => self.apply_list(effect),
+        }
+    }
+
+    fn apply_list(&mut self, effect: &Effect<'_>) {
+        match effect {
+            Effect::ListPush { db, key, end, items } => {
+                let accessed = self.seconds();
+                if self.database(*db).get(key).is_none() {
+                    self.databases[*db as usize].insert(key, Value::List(List::default()), None, accessed);
+                }
+                self.list(*db, key, |list| items.iter().for_each(|item| list.push(*end, item)));
+            }
+            Effect::ListPop { db, key, end, count } => self.list(*db, key, |list| {
+                for _ in 0..*count {
+                    if list.pop(*end).is_none() {
+                        break;
+                    }
+                }
+            }),
+            Effect::ListSet { db, key, index, item } => self.list(*db, key, |list| list.set(*index as usize, item)),
+            Effect::ListInsert { db, key, index, item } => {
+                self.list(*db, key, |list| list.insert(*index as usize, item));
+            }
+            Effect::ListRemove { db, key, end, count, item } => {
+                self.list(*db, key, |list| {
+                    list.remove(*end, *count as usize, item);
+                });
+            }
+            Effect::ListTrim { db, key, start, length } => {
+                self.list(*db, key, |list| list.trim(*start as usize, *length as usize));
+            }
+            _ => unreachable!("every other effect is applied above"),
+        }
+    }
+
+    fn seconds(&self) -> u32 {
+        (self.now / 1000) as u32
+    }
+
+    fn put(&mut self, db: u32, key: &[u8], value: Value, deadline: Option<u64>) {
+        let accessed = self.seconds();
+        self.databases[db as usize].insert(key, value, deadline, accessed);
+        self.touch(db, key);
+    }
+
+    fn take(&mut self, db: u32, key: &[u8]) -> Option<super::Entry> {
+        self.databases[db as usize].remove(key)
+    }
+
+    fn transfer(&mut self, db: u32, from: &[u8], to_db: u32, to: &[u8]) {
+        if let Some(entry) = self.take(db, from) {
+            let deadline = entry.deadline();
+            self.touch(db, from);
+            self.put(to_db, to, entry.value, deadline);
+        }
+    }
+
+    fn flush(&mut self, db: u32) {
+        let seed = self.seed;
+        drop(mem::replace(&mut self.databases[db as usize], Database::new(seed)));
+        self.changes += 1;
+        self.touch_many(Touched::Database(db));
+    }
+
+    fn touch_many(&mut self, touched: Touched) {
+        if self.tracking {
+            self.touched.push(touched);
+        }
+    }
+
+    fn string(&mut self, db: u32, key: &[u8], change: impl FnOnce(&mut Vec<u8>)) {
+        let accessed = self.seconds();
+        match self.databases[db as usize].get_mut(key).map(|entry| &mut entry.value) {
+            Some(Value::String(string)) => change(string.grow()),
+            Some(_) => return,
+            None => {
+                let mut bytes = Vec::new();
+                change(&mut bytes);
+                // A string that was appended to nothing is encoded as one that was set.
+                self.databases[db as usize].insert(key, Value::String(Str::new(&bytes)), None, accessed);
+            }
+        }
+        self.touch(db, key);
+    }
+
+    /// Change a list; an empty one goes.
+    fn list(&mut self, db: u32, key: &[u8], change: impl FnOnce(&mut List)) {
+        let Some(Value::List(list)) = self.databases[db as usize].get_mut(key).map(|entry| &mut entry.value) else {
+            return;
+        };
+        change(list);
+        if list.is_empty() {
+            self.take(db, key);
+        }
+        self.touch(db, key);
+    }
+}

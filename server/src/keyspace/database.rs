@@ -1,0 +1,126 @@
+//! One database: its keys, and which of them expire when.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::effect::Deadline;
+use super::table::{Keyed, Table};
+use crate::value::Value;
+
+/// A key with its value.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    key: Arc<[u8]>,
+    pub value: Value,
+    deadline: Option<Deadline>,
+    /// Second of the last access, wrapping; for `OBJECT IDLETIME`.
+    pub accessed: u32,
+}
+
+impl Entry {
+    pub fn key(&self) -> &[u8] {
+        &self.key
+    }
+
+    pub fn deadline(&self) -> Option<Deadline> {
+        self.deadline
+    }
+
+    pub fn expired(&self, now: u64) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now)
+    }
+}
+
+impl Keyed for Entry {
+    fn key(&self) -> &[u8] {
+        &self.key
+    }
+}
+
+#[derive(Debug)]
+pub struct Database {
+    table: Table<Entry>,
+    /// Keys by deadline: the next to expire is the first.
+    deadlines: BTreeSet<(Deadline, Arc<[u8]>)>,
+}
+
+impl Database {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { table: Table::new(seed), deadlines: BTreeSet::new() }
+    }
+
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    pub fn table(&self) -> &Table<Entry> {
+        &self.table
+    }
+
+    /// How many keys have a deadline.
+    pub fn deadlines(&self) -> usize {
+        self.deadlines.len()
+    }
+
+    pub fn has_deadlines(&self) -> bool {
+        !self.deadlines.is_empty()
+    }
+
+    /// The mean time to live of the keys that expire, in milliseconds (estimated from the ends and the middle).
+    pub fn ttl_mean_ms(&self, now: u64) -> u64 {
+        let (Some(first), Some(last)) = (self.deadlines.first(), self.deadlines.last()) else { return 0 };
+        u64::midpoint(first.0, last.0).saturating_sub(now)
+    }
+
+    /// The first key whose time has come.
+    pub fn due(&self, now: u64) -> Option<Arc<[u8]>> {
+        self.deadlines.first().filter(|(deadline, _)| *deadline <= now).map(|(_, key)| key.clone())
+    }
+
+    pub fn get(&self, key: &[u8]) -> Option<&Entry> {
+        self.table.get(key)
+    }
+
+    pub(super) fn get_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
+        self.table.get_mut(key)
+    }
+
+    pub(super) fn insert(&mut self, key: &[u8], value: Value, deadline: Option<Deadline>, accessed: u32) {
+        if let Some(entry) = self.table.get_mut(key) {
+            entry.value = value;
+            entry.accessed = accessed;
+            self.expire(key, deadline);
+            return;
+        }
+        let key: Arc<[u8]> = key.into();
+        if let Some(deadline) = deadline {
+            self.deadlines.insert((deadline, key.clone()));
+        }
+        self.table.insert(Entry { key, value, deadline, accessed });
+    }
+
+    pub(super) fn remove(&mut self, key: &[u8]) -> Option<Entry> {
+        let entry = self.table.remove(key)?;
+        if let Some(deadline) = entry.deadline {
+            self.deadlines.remove(&(deadline, entry.key.clone()));
+        }
+        Some(entry)
+    }
+
+    pub(super) fn expire(&mut self, key: &[u8], deadline: Option<Deadline>) {
+        let Some(entry) = self.table.get_mut(key) else { return };
+        if entry.deadline == deadline {
+            return;
+        }
+        if let Some(old) = std::mem::replace(&mut entry.deadline, deadline) {
+            self.deadlines.remove(&(old, entry.key.clone()));
+        }
+        if let Some(new) = deadline {
+            self.deadlines.insert((new, entry.key.clone()));
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! Effects: the only door for a change.
+//!
+//! An effect says what changed, not which command asked for it, and it is deterministic: applied to the same key
+//! space it makes the same change on a leader, on a replica and in recovery. Deadlines are absolute, what was
+//! popped at random or by expiry is a removal. The encoding is that of the log: a tag byte, then varints and
+//! length-prefixed bytes. Tags are never reused; a reader stops at a tag that it does not know.
+
+use smallvec::SmallVec;
+
+use crate::value::End;
+
+/// Several byte strings of one effect.
+pub type Items<'a> = SmallVec<[&'a [u8]; 4]>;
+
+/// Milliseconds since 1970 at which a key expires.
+pub type Deadline = u64;
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect<'a> {
+    /// A string takes the place of whatever was at `key`; without a deadline it does not expire.
+    Set { db: u32, key: &'a [u8], value: &'a [u8], deadline: Option<Deadline> },
+    /// The same, but the key keeps the deadline that it has.
+    Replace { db: u32, key: &'a [u8], value: &'a [u8] },
+    /// Bytes at the end of a string, which is made if it is missing.
+    Append { db: u32, key: &'a [u8], value: &'a [u8] },
+    /// Bytes of a string from `offset` on, padded with zeros up to there.
+    SetRange { db: u32, key: &'a [u8], offset: u64, value: &'a [u8] },
+    /// The key and its value go.
+    Delete { db: u32, key: &'a [u8] },
+    /// The key expires at the deadline, or never.
+    Expire { db: u32, key: &'a [u8], deadline: Option<Deadline> },
+    /// The value and deadline of `from` stand at `to` instead.
+    Rename { db: u32, from: &'a [u8], to: &'a [u8] },
+    /// The value and deadline of `from` stand at `to` in database `to_db` too.
+    Copy { db: u32, from: &'a [u8], to_db: u32, to: &'a [u8] },
+    /// The key moves to another database.
+    Move { db: u32, key: &'a [u8], to_db: u32 },
+    SwapDb { a: u32, b: u32 },
+    FlushDb { db: u32 },
+    FlushAll,
+    /// Items go to an end of a list one after the other; the list is made if it is missing.
+    ListPush { db: u32, key: &'a [u8], end: End, items: Items<'a> },
+    /// So many items leave an end of a list; an empty list goes.
+    ListPop { db: u32, key: &'a [u8], end: End, count: u64 },
+    /// An item is replaced.
+    ListSet { db: u32, key: &'a [u8], index: u64, item: &'a [u8] },
+    /// An item is put before the one at `index`.
+    ListInsert { db: u32, key: &'a [u8], index: u64, item: &'a [u8] },
+    /// Occurrences of an item go: the first `count` ones from `end`, or all if 0.
+    ListRemove { db: u32, key: &'a [u8], end: End, count: u64, item: &'a [u8] },
+    /// Only `length` items from `start` on stay.
+    ListTrim { db: u32, key: &'a [u8], start: u64, length: u64 },
+}
+
+/// A record that can't be read: written by a newer version, or damaged in a way that its checksum did not show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EffectError {
+    #[error("unknown effect {0}: was this log written by a newer version?")]
+    Unknown(u8),
+    #[error("an effect ends too early")]
+    Truncated,
+    #[error("an effect holds a value out of range")]
+    Range,
+}
+
+/// Writes the fields of an effect.
+struct Out<'o>(&'o mut Vec<u8>);
+
+impl Out<'_> {
+    fn tag(&mut self, tag: u8) -> &mut Self {
+        self.0.push(tag);
+        self
+    }
+
+    fn number(&mut self, mut number: u64) -> &mut Self {
+        while number >= 0x80 {
+            self.0.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        self.0.push(number as u8);
+        self
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.number(bytes.len() as u64);
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    fn end(&mut self, end: End) -> &mut Self {
+        self.number(u64::from(end == End::Right))
+    }
+
+    /// 0 for none: no key expires at the epoch itself, it would be deleted instead.
+    fn deadline(&mut self, deadline: Option<Deadline>) -> &mut Self {
+        self.number(deadline.unwrap_or(0))
+    }
+
+    fn items(&mut self, items: &[&[u8]]) -> &mut Self {
+        self.number(items.len() as u64);
+        for item in items {
+            self.bytes(item);
+        }
+        self
+    }
+}
+
+/// Reads the fields of effects.
+struct In<'i>(&'i [u8]);
+
+impl<'i> In<'i> {
+    fn byte(&mut self) -> Result<u8, EffectError> {
+        let (first, rest) = self.0.split_first().ok_or(EffectError::Truncated)?;
+        self.0 = rest;
+        Ok(*first)
+    }
+
+    fn number(&mut self) -> Result<u64, EffectError> {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(number);
+            }
+        }
+        Err(EffectError::Range)
+    }
+
+    fn db(&mut self) -> Result<u32, EffectError> {
+        u32::try_from(self.number()?).map_err(|_| EffectError::Range)
+    }
+
+    fn bytes(&mut self) -> Result<&'i [u8], EffectError> {
+        let length = usize::try_from(self.number()?).map_err(|_| EffectError::Range)?;
+        let (bytes, rest) = self.0.split_at_checked(length).ok_or(EffectError::Truncated)?;
+        self.0 = rest;
+        Ok(bytes)
+    }
+
+    fn end(&mut self) -> Result<End, EffectError> {
+        match self.number()? {
+            0 => Ok(End::Left),
+            1 => Ok(End::Right),
+            _ => Err(EffectError::Range),
+        }
+    }
+
+    fn deadline(&mut self) -> Result<Option<Deadline>, EffectError> {
+        Ok(Some(self.number()?).filter(|deadline| *deadline > 0))
+    }
+
+    fn items(&mut self) -> Result<Items<'i>, EffectError> {
+        // No capacity from the count: it is not trusted before the items were read.
+        (0..self.number()?).map(|_| self.bytes()).collect()
+    }
+}
+
+impl<'a> Effect<'a> {
+    /// Append the encoding to `out`.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let out = &mut Out(out);
+        let n = u64::from;
+        match self {
+            Effect::Set { db, key, value, deadline } => {
+                out.tag(1).number(n(*db)).bytes(key).bytes(value).deadline(*deadline)
+            }
+            Effect::Replace { db, key, value } => out.tag(2).number(n(*db)).bytes(key).bytes(value),
+            Effect::Append { db, key, value } => out.tag(3).number(n(*db)).bytes(key).bytes(value),
+            Effect::SetRange { db, key, offset, value } => {
+                out.tag(4).number(n(*db)).bytes(key).number(*offset).bytes(value)
+            }
+            Effect::Delete { db, key } => out.tag(5).number(n(*db)).bytes(key),
+            Effect::Expire { db, key, deadline } => out.tag(6).number(n(*db)).bytes(key).deadline(*deadline),
+            Effect::Rename { db, from, to } => out.tag(7).number(n(*db)).bytes(from).bytes(to),
+            Effect::Copy { db, from, to_db, to } => {
+                out.tag(8).number(n(*db)).bytes(from).number(n(*to_db)).bytes(to)
+            }
+            Effect::Move { db, key, to_db } => out.tag(9).number(n(*db)).bytes(key).number(n(*to_db)),
+            Effect::SwapDb { a, b } => out.tag(10).number(n(*a)).number(n(*b)),
+            Effect::FlushDb { db } => out.tag(11).number(n(*db)),
+            Effect::FlushAll => out.tag(12),
+            Effect::ListPush { db, key, end, items } => {
+                out.tag(13).number(n(*db)).bytes(key).end(*end).items(items)
+            }
+            Effect::ListPop { db, key, end, count } => {
+                out.tag(14).number(n(*db)).bytes(key).end(*end).number(*count)
+            }
+            Effect::ListSet { db, key, index, item } => {
+                out.tag(15).number(n(*db)).bytes(key).number(*index).bytes(item)
+            }
+            Effect::ListInsert { db, key, index, item } => {
+                out.tag(16).number(n(*db)).bytes(key).number(*index).bytes(item)
+            }
+            Effect::ListRemove { db, key, end, count, item } => {
+                out.tag(17).number(n(*db)).bytes(key).end(*end).number(*count).bytes(item)
+            }
+            Effect::ListTrim { db, key, start, length } => {
+                out.tag(18).number(n(*db)).bytes(key).number(*start).number(*length)
+            }
+        };
+    }
+
+    /// The effects of a record's payload, one after the other. After an error nothing more comes.
+    pub fn decode_all(payload: &'a [u8]) -> impl Iterator<Item = Result<Effect<'a>, EffectError>> {
+        let mut input = In(payload);
+        std::iter::from_fn(move || {
+            if input.0.is_empty() {
+                return None;
+            }
+            let effect = Self::decode(&mut input);
+            if effect.is_err() {
+                input.0 = &[];
+            }
+            Some(effect)
+        })
+    }
+
+    fn decode(input: &mut In<'a>) -> Result<Self, EffectError> {
+        let i = input;
+        Ok(match i.byte()? {
+            1 => Effect::Set { db: i.db()?, key: i.bytes()?, value: i.bytes()?, deadline: i.deadline()? },
+            2 => Effect::Replace { db: i.db()?, key: i.bytes()?, value: i.bytes()? },
+            3 => Effect::Append { db: i.db()?, key: i.bytes()?, value: i.bytes()? },
+            4 => Effect::SetRange { db: i.db()?, key: i.bytes()?, offset: i.number()?, value: i.bytes()? },
+            5 => Effect::Delete { db: i.db()?, key: i.bytes()? },
+            6 => Effect::Expire { db: i.db()?, key: i.bytes()?, deadline: i.deadline()? },
+            7 => Effect::Rename { db: i.db()?, from: i.bytes()?, to: i.bytes()? },
+            8 => Effect::Copy { db: i.db()?, from: i.bytes()?, to_db: i.db()?, to: i.bytes()? },
+            9 => Effect::Move { db: i.db()?, key: i.bytes()?, to_db: i.db()? },
+            10 => Effect::SwapDb { a: i.db()?, b: i.db()? },
+            11 => Effect::FlushDb { db: i.db()? },
+            12 => Effect::FlushAll,
+            13 => Effect::ListPush { db: i.db()?, key: i.bytes()?, end: i.end()?, items: i.items()? },
+            14 => Effect::ListPop { db: i.db()?, key: i.bytes()?, end: i.end()?, count: i.number()? },
+            15 => Effect::ListSet { db: i.db()?, key: i.bytes()?, index: i.number()?, item: i.bytes()? },
+            16 => Effect::ListInsert { db: i.db()?, key: i.bytes()?, index: i.number()?, item: i.bytes()? },
+            17 => Effect::ListRemove {
+                db: i.db()?,
+                key: i.bytes()?,
+                end: i.end()?,
+                count: i.number()?,
+                item: i.bytes()?,
+            },
+            18 => Effect::ListTrim { db: i.db()?, key: i.bytes()?, start: i.number()?, length: i.number()? },
+            other => return Err(EffectError::Unknown(other)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use smallvec::smallvec;
+
+    use super::*;
+
+    fn one_of_each() -> Vec<Effect<'static>> {
+        let (db, key) = (3, b"key".as_slice());
+        vec![
+            Effect::Set { db, key, value: b"v", deadline: Some(1 << 41) },
+            Effect::Set { db, key, value: b"", deadline: None },
+            Effect::Replace { db, key, value: b"v" },
+            Effect::Append { db, key, value: b"v" },
+            Effect::SetRange { db, key, offset: 300, value: b"v" },
+            Effect::Delete { db, key },
+            Effect::Expire { db, key, deadline: None },
+            Effect::Rename { db, from: key, to: b"to" },
+            Effect::Copy { db, from: key, to_db: 9, to: b"to" },
+            Effect::Move { db, key, to_db: 200 },
+            Effect::SwapDb { a: 1, b: 2 },
+            Effect::FlushDb { db },
+            Effect::FlushAll,
+            Effect::ListPush { db, key, end: End::Right, items: smallvec![b"a".as_slice(), b"", b"c"] },
+            Effect::ListPop { db, key, end: End::Left, count: 1 << 40 },
+            Effect::ListSet { db, key, index: 7, item: b"i" },
+            Effect::ListInsert { db, key, index: 0, item: b"i" },
+            Effect::ListRemove { db, key, end: End::Left, count: 0, item: b"i" },
+            Effect::ListTrim { db, key, start: 1, length: 2 },
+        ]
+    }
+
+    #[test]
+    fn effects_come_back_as_they_were_written() {
+        let effects = one_of_each();
+        let mut payload = Vec::new();
+        effects.iter().for_each(|effect| effect.encode(&mut payload));
+        let decoded: Vec<_> = Effect::decode_all(&payload).collect::<Result<_, _>>().unwrap();
+        assert_eq!(decoded, effects);
+    }
+
+    #[test]
+    fn a_cut_or_unknown_effect_is_an_error_and_never_a_panic() {
+        for effect in one_of_each() {
+            let mut payload = Vec::new();
+            effect.encode(&mut payload);
+            for cut in 1..payload.len() {
+                let last = Effect::decode_all(&payload[..cut]).last();
+                assert_eq!(last, Some(Err(EffectError::Truncated)), "{effect:?} cut at {cut}");
+            }
+        }
+        assert_eq!(Effect::decode_all(&[255, 1]).next(), Some(Err(EffectError::Unknown(255))));
+    }
+}

@@ -1,0 +1,268 @@
+//! The hash table of a database: it grows without a pause and can be walked by a cursor that needs no state.
+//!
+//! Extendible hashing: a directory indexed by the top bits of a key's hash points at segments of at most
+//! [`SEGMENT_MAX`] entries, each a small open-addressing table. A full segment splits in two by its next hash bit,
+//! so an insertion moves a few hundred entries at most, never the whole table.
+//!
+//! A cursor is a hash: segments are walked in hash order, and within a segment entries are taken in hash order,
+//! so an entry that is there from the beginning of a scan to its end is met exactly once, whatever splits
+//! meanwhile. (Redis' cursor may meet it twice.)
+
+use std::hash::BuildHasher;
+
+use hashbrown::HashTable;
+
+/// Entries of a segment before it splits. Small enough that a split takes microseconds.
+const SEGMENT_MAX: usize = 448;
+
+/// An entry names its own key.
+pub trait Keyed {
+    fn key(&self) -> &[u8];
+}
+
+#[derive(Debug)]
+struct Segment<T> {
+    /// How many of the top hash bits all entries here share.
+    depth: u32,
+    entries: HashTable<T>,
+}
+
+#[derive(Debug)]
+pub struct Table<T> {
+    hasher: foldhash::quality::FixedState,
+    /// The directory has `1 << depth` places.
+    depth: u32,
+    directory: Vec<u32>,
+    segments: Vec<Segment<T>>,
+    len: usize,
+}
+
+impl<T: Keyed> Table<T> {
+    /// An empty table whose hash is keyed by `seed`, so that nobody can choose keys that collide.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            hasher: foldhash::quality::FixedState::with_seed(seed),
+            depth: 0,
+            directory: vec![0],
+            segments: vec![Segment { depth: 0, entries: HashTable::new() }],
+            len: 0,
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub fn hash(&self, key: &[u8]) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    fn place(&self, hash: u64) -> usize {
+        // A shift by 64 is none in Rust: the directory of depth 0 has one place.
+        self.directory[hash.checked_shr(64 - self.depth).unwrap_or(0) as usize] as usize
+    }
+
+    pub fn get(&self, key: &[u8]) -> Option<&T> {
+        let hash = self.hash(key);
+        self.segments[self.place(hash)].entries.find(hash, |entry| entry.key() == key)
+    }
+
+    pub fn get_mut(&mut self, key: &[u8]) -> Option<&mut T> {
+        let hash = self.hash(key);
+        let place = self.place(hash);
+        self.segments[place].entries.find_mut(hash, |entry| entry.key() == key)
+    }
+
+    pub fn contains(&self, key: &[u8]) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// Put `entry` in; the one that had its key comes out.
+    pub fn insert(&mut self, entry: T) -> Option<T> {
+        let hash = self.hash(entry.key());
+        let mut place = self.place(hash);
+        if let Some(old) = self.segments[place].entries.find_mut(hash, |old| old.key() == entry.key()) {
+            return Some(std::mem::replace(old, entry));
+        }
+        // 32 directory bits are 2^32 segments: beyond that, segments grow instead.
+        while self.segments[place].entries.len() >= SEGMENT_MAX && self.segments[place].depth < 32 {
+            self.split(place, hash);
+            place = self.place(hash);
+        }
+        let hasher = &self.hasher;
+        self.segments[place].entries.insert_unique(hash, entry, |entry| hasher.hash_one(entry.key()));
+        self.len += 1;
+        None
+    }
+
+    pub fn remove(&mut self, key: &[u8]) -> Option<T> {
+        let hash = self.hash(key);
+        let place = self.place(hash);
+        let found = self.segments[place].entries.find_entry(hash, |entry| entry.key() == key).ok()?;
+        self.len -= 1;
+        Some(found.remove().0)
+    }
+
+    /// Split the segment at `place`, which holds `hash`, by its next bit.
+    fn split(&mut self, place: usize, hash: u64) {
+        let depth = self.segments[place].depth;
+        if depth == self.depth {
+            self.directory = self.directory.iter().flat_map(|&segment| [segment, segment]).collect();
+            self.depth += 1;
+        }
+        let bit = 1u64 << (63 - depth);
+        let hasher = &self.hasher;
+        let old = std::mem::take(&mut self.segments[place].entries);
+        let (mut low, mut high) = (HashTable::with_capacity(SEGMENT_MAX), HashTable::new());
+        for entry in old {
+            let hash = hasher.hash_one(entry.key());
+            let half = if hash & bit == 0 { &mut low } else { &mut high };
+            half.insert_unique(hash, entry, |entry| hasher.hash_one(entry.key()));
+        }
+        self.segments[place] = Segment { depth: depth + 1, entries: low };
+        let new = self.segments.len() as u32;
+        self.segments.push(Segment { depth: depth + 1, entries: high });
+        // The directory places of the old segment whose next bit is one: the upper half of its run.
+        let run = 1usize << (self.depth - depth);
+        let start = (hash.checked_shr(64 - self.depth).unwrap_or(0) as usize) & !(run - 1);
+        self.directory[start + run / 2..start + run].fill(new);
+    }
+
+    /// All entries, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.segments.iter().flat_map(|segment| segment.entries.iter())
+    }
+
+    /// Visit at least `count` entries (unless the end comes first) from `cursor` on, in hash order. Returns the
+    /// next cursor, or `None` at the end. A cursor starts at 0.
+    pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(u64, &'a T)) -> Option<u64> {
+        let mut next = cursor;
+        let mut seen = 0;
+        loop {
+            let segment = &self.segments[self.place(next)];
+            let mut entries: Vec<(u64, &T)> = (segment.entries.iter())
+                .map(|entry| (self.hasher.hash_one(entry.key()), entry))
+                .filter(|(hash, _)| *hash >= next)
+                .collect();
+            entries.sort_unstable_by_key(|(hash, _)| *hash);
+            let mut last = None;
+            for (hash, entry) in entries {
+                // Entries of one hash go together: a cursor can't tell them apart.
+                if seen >= count && last != Some(hash) {
+                    return Some(hash);
+                }
+                visit(hash, entry);
+                last = Some(hash);
+                seen += 1;
+            }
+            next = Self::after(next, segment.depth)?;
+            if seen >= count {
+                return Some(next);
+            }
+        }
+    }
+
+    /// The first hash beyond the segment of `depth` bits that holds `hash`.
+    fn after(hash: u64, depth: u32) -> Option<u64> {
+        let width = 1u64.checked_shl(64 - depth)?;
+        (hash & !(width - 1)).checked_add(width)
+    }
+
+    /// A random entry: `random` gives numbers; every entry has about the same chance.
+    pub fn sample(&self, mut random: impl FnMut() -> u64) -> Option<&T> {
+        if self.is_empty() {
+            return None;
+        }
+        loop {
+            // A segment is chosen by its share of the hash space, an entry by its place among the most possible:
+            // a miss is thrown again, so that full segments are not preferred to others.
+            let segment = &self.segments[self.place(random())];
+            let chosen = (random() % SEGMENT_MAX as u64) as usize;
+            if segment.entries.is_empty() {
+                continue;
+            }
+            let chosen = if self.segments.len() == 1 { chosen % segment.entries.len() } else { chosen };
+            if let Some(entry) = segment.entries.iter().nth(chosen) {
+                return Some(entry);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+
+    use super::*;
+
+    impl Keyed for (Vec<u8>, u32) {
+        fn key(&self) -> &[u8] {
+            &self.0
+        }
+    }
+
+    fn entry(number: u32) -> (Vec<u8>, u32) {
+        (format!("key:{number}").into_bytes(), number)
+    }
+
+    /// A small deterministic generator (splitmix64).
+    fn random(state: &mut u64) -> u64 {
+        *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = *state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    #[test]
+    fn it_behaves_as_a_map() {
+        let (mut table, mut model, mut state) = (Table::new(7), HashMap::new(), 1);
+        for step in 0..200_000u32 {
+            let number = (random(&mut state) % 30_000) as u32;
+            let key = entry(number).0;
+            if random(&mut state) % 3 == 0 {
+                assert_eq!(table.remove(&key).map(|(_, v)| v), model.remove(&key));
+            } else {
+                let old = table.insert((key.clone(), step)).map(|(_, v)| v);
+                assert_eq!(old, model.insert(key.clone(), step));
+            }
+            assert_eq!(table.get(&key).map(|(_, v)| v), model.get(&key));
+        }
+        assert_eq!(table.len(), model.len());
+        assert_eq!(table.iter().count(), model.len());
+    }
+
+    #[test]
+    fn a_scan_meets_every_lasting_entry_once_while_the_table_grows() {
+        let mut table = Table::new(3);
+        (0..5_000).for_each(|number| drop(table.insert(entry(number))));
+        let (mut cursor, mut seen, mut added) = (Some(0), Vec::new(), 5_000);
+        while let Some(at) = cursor {
+            cursor = table.scan(at, 10, |_, (_, number)| seen.push(*number));
+            for _ in 0..50 {
+                table.insert(entry(added));
+                added += 1;
+            }
+            assert!(added < 10_000_000, "the scan ends");
+        }
+        let distinct: HashSet<_> = seen.iter().copied().collect();
+        assert_eq!(distinct.len(), seen.len(), "nothing twice");
+        assert!((0..5_000).all(|number| distinct.contains(&number)));
+    }
+
+    #[test]
+    fn samples_reach_every_entry() {
+        let (mut table, mut state) = (Table::new(3), 5);
+        assert_eq!(table.sample(|| 0), None);
+        (0..2_000).for_each(|number| drop(table.insert(entry(number))));
+        let mut seen = HashSet::new();
+        for _ in 0..60_000 {
+            seen.insert(table.sample(|| random(&mut state)).unwrap().1);
+        }
+        assert_eq!(seen.len(), 2_000);
+    }
+}

@@ -1,0 +1,141 @@
+//! Replies to bytes.
+
+use super::{Failure, Reply};
+
+/// The protocol version that a client chose with `HELLO`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Protocol {
+    #[default]
+    Resp2,
+    Resp3,
+}
+
+impl Protocol {
+    pub const fn version(self) -> i64 {
+        match self {
+            Protocol::Resp2 => 2,
+            Protocol::Resp3 => 3,
+        }
+    }
+}
+
+/// Append the encoding of `reply` to `out`.
+pub fn encode(reply: &Reply, protocol: Protocol, out: &mut Vec<u8>) {
+    let old = protocol == Protocol::Resp2;
+    match reply {
+        Reply::Simple(text) => line(b'+', text.as_bytes(), out),
+        Reply::Status(text) => line(b'+', text.as_bytes(), out),
+        Reply::Error(Failure(text)) => line(b'-', text.as_bytes(), out),
+        Reply::Int(number) => header(b':', *number, out),
+        Reply::Bulk(bytes) => bulk(bytes, out),
+        Reply::BulkInt(number) => bulk(itoa::Buffer::new().format(*number).as_bytes(), out),
+        Reply::Null => out.extend_from_slice(if old { b"$-1\r\n" } else { b"_\r\n" }),
+        Reply::NullArray => out.extend_from_slice(if old { b"*-1\r\n" } else { b"_\r\n" }),
+        Reply::Array(items) => aggregate(b'*', items, protocol, out),
+        Reply::Set(items) => aggregate(if old { b'*' } else { b'~' }, items, protocol, out),
+        Reply::Push(items) => aggregate(if old { b'*' } else { b'>' }, items, protocol, out),
+        Reply::Map(pairs) => {
+            let count = pairs.len() as i64;
+            header(if old { b'*' } else { b'%' }, if old { count * 2 } else { count }, out);
+            for (key, value) in pairs {
+                encode(key, protocol, out);
+                encode(value, protocol, out);
+            }
+        }
+        Reply::Double(number) if old => bulk(double(*number).as_bytes(), out),
+        Reply::Double(number) => line(b',', double(*number).as_bytes(), out),
+        Reply::Bool(value) if old => header(b':', i64::from(*value), out),
+        Reply::Bool(value) => line(b'#', if *value { b"t" } else { b"f" }, out),
+        Reply::BigNumber(digits) if old => bulk(digits.as_bytes(), out),
+        Reply::BigNumber(digits) => line(b'(', digits.as_bytes(), out),
+        Reply::Verbatim(_, text) if old => bulk(text.as_bytes(), out),
+        Reply::Verbatim(format, text) => {
+            header(b'=', (text.len() + 4) as i64, out);
+            out.extend_from_slice(format.as_bytes());
+            out.push(b':');
+            out.extend_from_slice(text.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        Reply::None => {}
+    }
+}
+
+fn aggregate(kind: u8, items: &[Reply], protocol: Protocol, out: &mut Vec<u8>) {
+    header(kind, items.len() as i64, out);
+    for item in items {
+        encode(item, protocol, out);
+    }
+}
+
+fn line(kind: u8, text: &[u8], out: &mut Vec<u8>) {
+    out.push(kind);
+    out.extend_from_slice(text);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn header(kind: u8, number: i64, out: &mut Vec<u8>) {
+    out.push(kind);
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+fn bulk(bytes: &[u8], out: &mut Vec<u8>) {
+    out.reserve(bytes.len() + 16);
+    header(b'$', bytes.len() as i64, out);
+    out.extend_from_slice(bytes);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// A double as Redis prints it: `inf`, `-inf`, `nan`, or the shortest text that reads back the same.
+fn double(number: f64) -> String {
+    if number.is_nan() {
+        "nan".into()
+    } else if number.is_infinite() {
+        if number > 0.0 { "inf".into() } else { "-inf".into() }
+    } else {
+        format_finite(number)
+    }
+}
+
+/// Plain digits where they are short, else an exponent, as C's `%.17g` of the shortest digits does.
+fn format_finite(number: f64) -> String {
+    let plain = format!("{number}");
+    if plain.len() <= 21 && (number == 0.0 || number.abs() >= 1e-5) {
+        return plain;
+    }
+    let scientific = format!("{number:e}");
+    match scientific.split_once('e') {
+        Some((digits, exponent)) => match exponent.strip_prefix('-') {
+            Some(negative) => format!("{digits}e-{negative:0>2}"),
+            None => format!("{digits}e+{exponent:0>2}"),
+        },
+        None => scientific,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn both(reply: &Reply) -> (String, String) {
+        let text = |protocol| {
+            let mut out = Vec::new();
+            encode(reply, protocol, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        (text(Protocol::Resp2), text(Protocol::Resp3))
+    }
+
+    #[test]
+    fn types_that_resp2_lacks_fall_back_as_in_redis() {
+        assert_eq!(both(&Reply::Null), ("$-1\r\n".into(), "_\r\n".into()));
+        assert_eq!(both(&Reply::NullArray), ("*-1\r\n".into(), "_\r\n".into()));
+        assert_eq!(both(&Reply::Bool(true)), (":1\r\n".into(), "#t\r\n".into()));
+        assert_eq!(
+            both(&Reply::Map(vec![(Reply::bulk("a"), Reply::Int(1))])),
+            ("*2\r\n$1\r\na\r\n:1\r\n".into(), "%1\r\n$1\r\na\r\n:1\r\n".into())
+        );
+        assert_eq!(both(&Reply::Verbatim("txt", "hi".into())), ("$2\r\nhi\r\n".into(), "=6\r\ntxt:hi\r\n".into()));
+        assert_eq!(both(&Reply::Double(1.5)), ("$3\r\n1.5\r\n".into(), ",1.5\r\n".into()));
+    }
+}
