@@ -27,7 +27,10 @@ pub fn of_spec(keys: &KeySpec, request: Request<'_>) -> SmallVec<[usize; 4]> {
         Find::Count { index, first, step } => {
             let count = request.get(begin + index).and_then(number::integer).unwrap_or(0).max(0) as usize;
             let first = begin + first;
-            (0..count.min(words)).map(|key| first + key * step.max(1)).filter(|index| *index < words).collect()
+            (0..count.min(words))
+                .map(|key| first + key * step.max(1))
+                .filter(|index| *index < words)
+                .collect()
         }
     }
 }

@@ -4,10 +4,17 @@
 //! a verdict (a reply, a wait, an order to the node) and the engine acts on it. So `MULTI`, scripts, replicas and
 //! tests run the very same handlers.
 
+pub mod admin;
 mod args;
+pub mod connection;
+pub mod generic;
 pub mod keys;
+pub mod list;
+pub mod pubsub;
 pub mod server;
 pub mod spec;
+pub mod string;
+pub mod transaction;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -37,7 +44,11 @@ pub enum Verdict {
     Reply(Reply),
     /// Wait until one of these keys is touched, then run the request again; at the deadline (milliseconds since
     /// 1970) answer with `timeout`.
-    Block { keys: Vec<Vec<u8>>, deadline: Option<u64>, timeout: Reply },
+    Block {
+        keys: Vec<Vec<u8>>,
+        deadline: Option<u64>,
+        timeout: Reply,
+    },
     /// The node shall do something, and answers later.
     Order(Order),
 }
@@ -50,11 +61,24 @@ pub enum Order {
     Failover { to: Option<(String, u16)>, force: bool, abort: bool, timeout_ms: Option<u64> },
 }
 
-/// All commands, in the order of `COMMAND LIST`.
-pub static COMMANDS: &[&Spec] = &[];
+/// The commands of each group.
+static GROUPS: &[&[&Spec]] = &[
+    admin::COMMANDS,
+    connection::COMMANDS,
+    generic::COMMANDS,
+    list::COMMANDS,
+    pubsub::COMMANDS,
+    string::COMMANDS,
+    transaction::COMMANDS,
+];
+
+/// All commands.
+pub fn all() -> impl Iterator<Item = &'static Spec> {
+    GROUPS.iter().copied().flatten().copied()
+}
 
 static BY_NAME: LazyLock<HashMap<&'static [u8], &'static Spec, foldhash::fast::FixedState>> =
-    LazyLock::new(|| COMMANDS.iter().map(|spec| (spec.name.as_bytes(), *spec)).collect());
+    LazyLock::new(|| all().map(|spec| (spec.name.as_bytes(), spec)).collect());
 
 /// The command of that name, in any case.
 pub fn find(name: &[u8]) -> Option<&'static Spec> {

@@ -84,7 +84,7 @@ impl Server {
     }
 
     pub fn needs_password(&self) -> bool {
-        self.config.passwords().next().is_some()
+        self.config.passwords().required()
     }
 
     /// Until when clients that run this command are paused, if they are.

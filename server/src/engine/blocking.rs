@@ -43,8 +43,13 @@ impl Queues {
             Some(place) => self.0.get(&place).into_iter().flatten().copied().collect(),
             None => match touched {
                 Touched::Swapped(a, b) => {
-                    let mut ids: Vec<ClientId> =
-                        self.0.iter().filter(|((db, _), _)| db == a || db == b).flat_map(|(_, ids)| ids).copied().collect();
+                    let mut ids: Vec<ClientId> = self
+                        .0
+                        .iter()
+                        .filter(|((db, _), _)| db == a || db == b)
+                        .flat_map(|(_, ids)| ids)
+                        .copied()
+                        .collect();
                     ids.sort_unstable();
                     ids.dedup();
                     ids
@@ -76,8 +81,12 @@ impl Engine {
             self.blocked.add((client.db, key.clone()), client.id);
         }
         client.deadline = deadline;
-        client.blocked =
-            Some(Blocked::Keys { keys, request: Arc::new(request.to_batch()), since_ms: self.keyspace.now, timeout });
+        client.blocked = Some(Blocked::Keys {
+            keys,
+            request: Arc::new(request.to_batch()),
+            since_ms: self.keyspace.now,
+            timeout,
+        });
         self.track();
     }
 

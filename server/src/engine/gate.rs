@@ -1,8 +1,8 @@
 //! May this client run this command now?
 
 use super::Engine;
-use crate::command::{self, Flags, Handler, Own, Spec};
 use crate::command::server::Role;
+use crate::command::{self, Flags, Handler, Own, Spec};
 use crate::resp::{Failure, Protocol, Request};
 use crate::session::Client;
 
@@ -40,7 +40,8 @@ pub(super) fn look_up(request: Request<'_>) -> Result<(&'static Spec, usize), Fa
 }
 
 fn unknown(request: Request<'_>) -> Failure {
-    let mut text = format!("ERR unknown command '{}', with args beginning with: ", lossy(request.arg(0), 128));
+    let mut text =
+        format!("ERR unknown command '{}', with args beginning with: ", lossy(request.arg(0), 128));
     for arg in request.rest(1) {
         if text.len() >= 128 + 60 {
             break;
@@ -65,12 +66,16 @@ impl Engine {
             return Pass::Refuse(Failure::new("NOAUTH Authentication required."));
         }
         if let Some(failure) = self.wrong_role(client, spec) {
-            if self.server.config.replica_forward_writes && spec.writes() && self.server.status.leader_address.is_some() {
+            if self.server.config.replica_forward_writes
+                && spec.writes()
+                && self.server.status.leader_address.is_some()
+            {
                 return Pass::Forward;
             }
             return Pass::Refuse(failure);
         }
-        if client.subscriptions() > 0 && client.protocol == Protocol::Resp2 && !allowed_while_subscribed(spec) {
+        if client.subscriptions() > 0 && client.protocol == Protocol::Resp2 && !allowed_while_subscribed(spec)
+        {
             let name = spec.full_name.to_ascii_lowercase();
             return Pass::Refuse(Failure::text(format!(
                 "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in \
@@ -118,7 +123,14 @@ fn runs_inside_multi(spec: &Spec) -> bool {
 fn allowed_while_subscribed(spec: &Spec) -> bool {
     matches!(
         spec.name,
-        "ping" | "subscribe" | "ssubscribe" | "psubscribe" | "unsubscribe" | "sunsubscribe" | "punsubscribe" | "quit"
+        "ping"
+            | "subscribe"
+            | "ssubscribe"
+            | "psubscribe"
+            | "unsubscribe"
+            | "sunsubscribe"
+            | "punsubscribe"
+            | "quit"
             | "reset"
     )
 }

@@ -24,7 +24,7 @@ use crate::command::server::Server;
 use crate::command::{Args, Context, Handler, Order, Spec, Verdict};
 use crate::config::Config;
 use crate::keyspace::{Keyspace, Touched};
-use crate::resp::{Batch, Failure, Reply, Request};
+use crate::resp::{Batch, Failure, Request};
 use crate::session::{Client, ClientId, Clients, Offset};
 
 /// How far a batch came.
@@ -44,7 +44,9 @@ pub enum Progress {
 enum Step {
     Next,
     /// The client waits and this request was taken; or it waits and this request is still to be run.
-    Wait { taken: bool },
+    Wait {
+        taken: bool,
+    },
     Forward,
     Close,
 }

@@ -73,7 +73,10 @@ mod tests {
         writes.wrote(&key("a"), 10);
         writes.wrote(&key("b"), 20);
         writes.wrote(&key("a"), 30);
-        assert_eq!((writes.of(0, b"a"), writes.of(0, b"b"), writes.of(0, b"c"), writes.of(1, b"a")), (30, 20, 0, 0));
+        assert_eq!(
+            (writes.of(0, b"a"), writes.of(0, b"b"), writes.of(0, b"c"), writes.of(1, b"a")),
+            (30, 20, 0, 0)
+        );
         writes.committed(20);
         assert_eq!((writes.of(0, b"a"), writes.of(0, b"b")), (30, 0));
         writes.wrote(&Touched::Database(0), 40);

@@ -70,7 +70,13 @@ pub(super) fn queue(client: &mut Client, request: Request<'_>) -> Step {
 }
 
 impl Engine {
-    pub(super) fn own(&mut self, client: &mut Client, own: Own, spec: &'static Spec, request: Request<'_>) -> Step {
+    pub(super) fn own(
+        &mut self,
+        client: &mut Client,
+        own: Own,
+        spec: &'static Spec,
+        request: Request<'_>,
+    ) -> Step {
         let reply = match own {
             Own::Multi => self.multi(client),
             Own::Exec => return self.exec(client, spec, request),
@@ -115,7 +121,8 @@ impl Engine {
         }
         for key in request.rest(1) {
             let place: Place = (client.db, key.into());
-            let expired = self.keyspace.database(client.db).get(key).is_some_and(|e| e.expired(self.keyspace.now));
+            let expired =
+                self.keyspace.database(client.db).get(key).is_some_and(|e| e.expired(self.keyspace.now));
             if !client.watched.iter().any(|other| (other.db, &other.key) == (place.0, &place.1)) {
                 client.watched.push(Watched { db: place.0, key: place.1.clone(), expired });
             }
@@ -163,7 +170,11 @@ impl Engine {
         Step::Next
     }
 
-    fn exec_one(&mut self, client: &mut Client, request: Request<'_>) -> Result<(&'static Spec, Reply), Failure> {
+    fn exec_one(
+        &mut self,
+        client: &mut Client,
+        request: Request<'_>,
+    ) -> Result<(&'static Spec, Reply), Failure> {
         let (spec, skip) = super::gate::look_up(request)?;
         client.command = spec.full_name;
         if let crate::command::Handler::Engine(own) = spec.handler {

@@ -17,7 +17,9 @@ impl Keyspace {
                 let deadline = self.database(db).get(key).and_then(super::Entry::deadline);
                 self.put(db, key, Value::String(Str::new(value)), deadline);
             }
-            Effect::Append { db, key, value } => self.string(db, key, |string| string.extend_from_slice(value)),
+            Effect::Append { db, key, value } => {
+                self.string(db, key, |string| string.extend_from_slice(value))
+            }
             Effect::SetRange { db, key, offset, value } => self.string(db, key, |string| {
                 let (start, end) = (offset as usize, offset as usize + value.len());
                 if string.len() < end {
@@ -68,7 +70,9 @@ impl Keyspace {
                     }
                 }
             }),
-            Effect::ListSet { db, key, index, item } => self.list(*db, key, |list| list.set(*index as usize, item)),
+            Effect::ListSet { db, key, index, item } => {
+                self.list(*db, key, |list| list.set(*index as usize, item))
+            }
             Effect::ListInsert { db, key, index, item } => {
                 self.list(*db, key, |list| list.insert(*index as usize, item));
             }
@@ -136,7 +140,8 @@ impl Keyspace {
 
     /// Change a list; an empty one goes.
     fn list(&mut self, db: u32, key: &[u8], change: impl FnOnce(&mut List)) {
-        let Some(Value::List(list)) = self.databases[db as usize].get_mut(key).map(|entry| &mut entry.value) else {
+        let Some(Value::List(list)) = self.databases[db as usize].get_mut(key).map(|entry| &mut entry.value)
+        else {
             return;
         };
         change(list);

@@ -18,38 +18,112 @@ pub type Deadline = u64;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect<'a> {
     /// A string takes the place of whatever was at `key`; without a deadline it does not expire.
-    Set { db: u32, key: &'a [u8], value: &'a [u8], deadline: Option<Deadline> },
+    Set {
+        db: u32,
+        key: &'a [u8],
+        value: &'a [u8],
+        deadline: Option<Deadline>,
+    },
     /// The same, but the key keeps the deadline that it has.
-    Replace { db: u32, key: &'a [u8], value: &'a [u8] },
+    Replace {
+        db: u32,
+        key: &'a [u8],
+        value: &'a [u8],
+    },
     /// Bytes at the end of a string, which is made if it is missing.
-    Append { db: u32, key: &'a [u8], value: &'a [u8] },
+    Append {
+        db: u32,
+        key: &'a [u8],
+        value: &'a [u8],
+    },
     /// Bytes of a string from `offset` on, padded with zeros up to there.
-    SetRange { db: u32, key: &'a [u8], offset: u64, value: &'a [u8] },
+    SetRange {
+        db: u32,
+        key: &'a [u8],
+        offset: u64,
+        value: &'a [u8],
+    },
     /// The key and its value go.
-    Delete { db: u32, key: &'a [u8] },
+    Delete {
+        db: u32,
+        key: &'a [u8],
+    },
     /// The key expires at the deadline, or never.
-    Expire { db: u32, key: &'a [u8], deadline: Option<Deadline> },
+    Expire {
+        db: u32,
+        key: &'a [u8],
+        deadline: Option<Deadline>,
+    },
     /// The value and deadline of `from` stand at `to` instead.
-    Rename { db: u32, from: &'a [u8], to: &'a [u8] },
+    Rename {
+        db: u32,
+        from: &'a [u8],
+        to: &'a [u8],
+    },
     /// The value and deadline of `from` stand at `to` in database `to_db` too.
-    Copy { db: u32, from: &'a [u8], to_db: u32, to: &'a [u8] },
+    Copy {
+        db: u32,
+        from: &'a [u8],
+        to_db: u32,
+        to: &'a [u8],
+    },
     /// The key moves to another database.
-    Move { db: u32, key: &'a [u8], to_db: u32 },
-    SwapDb { a: u32, b: u32 },
-    FlushDb { db: u32 },
+    Move {
+        db: u32,
+        key: &'a [u8],
+        to_db: u32,
+    },
+    SwapDb {
+        a: u32,
+        b: u32,
+    },
+    FlushDb {
+        db: u32,
+    },
     FlushAll,
     /// Items go to an end of a list one after the other; the list is made if it is missing.
-    ListPush { db: u32, key: &'a [u8], end: End, items: Items<'a> },
+    ListPush {
+        db: u32,
+        key: &'a [u8],
+        end: End,
+        items: Items<'a>,
+    },
     /// So many items leave an end of a list; an empty list goes.
-    ListPop { db: u32, key: &'a [u8], end: End, count: u64 },
+    ListPop {
+        db: u32,
+        key: &'a [u8],
+        end: End,
+        count: u64,
+    },
     /// An item is replaced.
-    ListSet { db: u32, key: &'a [u8], index: u64, item: &'a [u8] },
+    ListSet {
+        db: u32,
+        key: &'a [u8],
+        index: u64,
+        item: &'a [u8],
+    },
     /// An item is put before the one at `index`.
-    ListInsert { db: u32, key: &'a [u8], index: u64, item: &'a [u8] },
+    ListInsert {
+        db: u32,
+        key: &'a [u8],
+        index: u64,
+        item: &'a [u8],
+    },
     /// Occurrences of an item go: the first `count` ones from `end`, or all if 0.
-    ListRemove { db: u32, key: &'a [u8], end: End, count: u64, item: &'a [u8] },
+    ListRemove {
+        db: u32,
+        key: &'a [u8],
+        end: End,
+        count: u64,
+        item: &'a [u8],
+    },
     /// Only `length` items from `start` on stay.
-    ListTrim { db: u32, key: &'a [u8], start: u64, length: u64 },
+    ListTrim {
+        db: u32,
+        key: &'a [u8],
+        start: u64,
+        length: u64,
+    },
 }
 
 /// A record that can't be read: written by a newer version, or damaged in a way that its checksum did not show.

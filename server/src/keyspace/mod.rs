@@ -20,7 +20,10 @@ use crate::value::Value;
 /// A change that others may wait for: `WATCH`, blocked clients, reads that must wait for a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Touched {
-    Key { db: u32, key: Arc<[u8]> },
+    Key {
+        db: u32,
+        key: Arc<[u8]>,
+    },
     /// Every key of a database, as by `FLUSHDB`.
     Database(u32),
     /// Two databases changed places.

@@ -135,7 +135,10 @@ mod tests {
             both(&Reply::Map(vec![(Reply::bulk("a"), Reply::Int(1))])),
             ("*2\r\n$1\r\na\r\n:1\r\n".into(), "%1\r\n$1\r\na\r\n:1\r\n".into())
         );
-        assert_eq!(both(&Reply::Verbatim("txt", "hi".into())), ("$2\r\nhi\r\n".into(), "=6\r\ntxt:hi\r\n".into()));
+        assert_eq!(
+            both(&Reply::Verbatim("txt", "hi".into())),
+            ("$2\r\nhi\r\n".into(), "=6\r\ntxt:hi\r\n".into())
+        );
         assert_eq!(both(&Reply::Double(1.5)), ("$3\r\n1.5\r\n".into(), ",1.5\r\n".into()));
     }
 }

@@ -113,7 +113,9 @@ impl<'a> Request<'a> {
     /// The arguments from `index` on.
     pub fn rest(&self, index: usize) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
         let bytes = self.bytes;
-        self.args[index.min(self.args.len())..].iter().map(move |&(start, end)| &bytes[start as usize..end as usize])
+        self.args[index.min(self.args.len())..]
+            .iter()
+            .map(move |&(start, end)| &bytes[start as usize..end as usize])
     }
 
     /// A copy that outlives the batch (a queued command of a `MULTI`).
@@ -258,11 +260,15 @@ impl Parser {
     fn inline(&mut self) -> Result<bool, ParseError> {
         let Progress { position, args, .. } = &mut self.progress;
         let Some(length) = memchr::memchr(b'\n', &self.buffer[*position..]) else {
-            return if self.buffer.len() - *position > INLINE_BYTES_MAX { Err(ParseError::BigInline) } else { Ok(false) };
+            return if self.buffer.len() - *position > INLINE_BYTES_MAX {
+                Err(ParseError::BigInline)
+            } else {
+                Ok(false)
+            };
         };
         let line = &self.buffer[*position..*position + length];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let words = split_args(line).ok_or(ParseError::UnbalancedQuotes)?;
+        let words = split_args(line).map_err(|_| ParseError::UnbalancedQuotes)?;
         let size: usize = words.iter().map(Vec::len).sum();
         // Unquoting only ever shortens: the words are written back over the line that they came from.
         debug_assert!(size <= length);
@@ -279,7 +285,11 @@ impl Parser {
 
 /// The number of a header line at `position` (after its type byte); moves `position` past the line. `None` when
 /// the line is unfinished, `Some(None)` when it is no number.
-fn number_line(buffer: &[u8], position: &mut usize, too_long: ParseError) -> Result<Option<Option<i64>>, ParseError> {
+fn number_line(
+    buffer: &[u8],
+    position: &mut usize,
+    too_long: ParseError,
+) -> Result<Option<Option<i64>>, ParseError> {
     let rest = &buffer[*position + 1..];
     let Some(length) = memchr::memchr(b'\r', rest) else {
         return if rest.len() > INLINE_BYTES_MAX { Err(too_long) } else { Ok(None) };
@@ -313,7 +323,8 @@ fn integer(digits: &[u8]) -> Option<i64> {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { bulk_bytes_max: 512 << 20, query_bytes_max: 1 << 30, authenticated: true };
+    const LIMITS: Limits =
+        Limits { bulk_bytes_max: 512 << 20, query_bytes_max: 1 << 30, authenticated: true };
 
     /// Feed `input` in pieces of `step` bytes and list the requests.
     fn requests(input: &[u8], step: usize, limits: &Limits) -> (Vec<Vec<String>>, Option<ParseError>) {
@@ -334,7 +345,8 @@ mod tests {
 
     #[test]
     fn requests_come_out_whole_however_they_are_cut() {
-        let input = b"*2\r\n$4\r\nECHO\r\n$5\r\na\r\nbc\r\nPING \"x y\" 'z'\r\n\r\n*0\r\n*-1\r\n*1\r\n$4\r\nPING\r\n";
+        let input =
+            b"*2\r\n$4\r\nECHO\r\n$5\r\na\r\nbc\r\nPING \"x y\" 'z'\r\n\r\n*0\r\n*-1\r\n*1\r\n$4\r\nPING\r\n";
         let whole = requests(input, input.len(), &LIMITS);
         assert_eq!(whole.0, [vec!["ECHO", "a\r\nbc"], vec!["PING", "x y", "z"], vec!["PING"]]);
         for step in 1..20 {
@@ -345,7 +357,10 @@ mod tests {
     #[test]
     fn broken_frames_are_named_after_the_requests_before_them() {
         let error = |input: &[u8]| requests(input, input.len(), &LIMITS);
-        assert_eq!(error(b"PING\r\n*1\r\n!x\r\n"), (vec![vec!["PING".into()]], Some(ParseError::ExpectedBulk(b'!'))));
+        assert_eq!(
+            error(b"PING\r\n*1\r\n!x\r\n"),
+            (vec![vec!["PING".into()]], Some(ParseError::ExpectedBulk(b'!')))
+        );
         assert_eq!(error(b"*x\r\n").1, Some(ParseError::MultibulkLength));
         assert_eq!(error(b"*1\r\n$-1\r\n").1, Some(ParseError::BulkLength));
         assert_eq!(error(b"*1\r\n$600000000\r\n").1, Some(ParseError::BulkLength));

@@ -17,7 +17,11 @@ impl Failure {
     /// An error made at run time. Line breaks would end the frame early, so they become spaces as in Redis.
     pub fn text(text: impl Into<String>) -> Self {
         let text: String = text.into();
-        if text.contains(['\r', '\n']) { Self(Cow::Owned(text.replace(['\r', '\n'], " "))) } else { Self(text.into()) }
+        if text.contains(['\r', '\n']) {
+            Self(Cow::Owned(text.replace(['\r', '\n'], " ")))
+        } else {
+            Self(text.into())
+        }
     }
 
     /// The error code: the first word.
