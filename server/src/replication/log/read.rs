@@ -1,0 +1,330 @@
+//! Reading the log while it is written: from the backlog in memory, or else from the segments.
+
+use super::disk::{self, DiskFile};
+use super::record::{self, Header, PREFIX_BYTES, Record, RecordError};
+use super::segment::Segment;
+use super::tail::Group;
+use super::{Core, INDEX_EVERY_BYTES, LogError};
+use crate::replication::position::{Offset, Position};
+use bytes::{Buf, Bytes, BytesMut};
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+
+/// What one read takes from a file.
+const FILE_READ_BYTES: usize = 256 << 10;
+/// What a chunk of the backlog costs besides its bytes.
+const CHUNK_COST_BYTES: usize = 64;
+
+/// What readers see, under a lock that is held for moments only.
+pub struct View {
+    segments: Vec<Segment>,
+    /// Positions in the log, ascending, one for about each 256 KiB.
+    index: VecDeque<Position>,
+    chunks: VecDeque<(Position, Bytes)>,
+    chunk_bytes: usize,
+    chunk_bytes_max: usize,
+    /// Where what is readable ends.
+    written: Position,
+    /// Rises with each cut, so that readers notice.
+    cuts: u64,
+}
+
+/// Bytes of the stream, starting at `start`, cut anywhere.
+#[derive(Clone, Debug)]
+pub struct Chunk {
+    pub start: Offset,
+    pub bytes: Bytes,
+}
+
+/// Why a reader can't go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error("the log starts at {start}, after {wanted}")]
+    Trimmed { wanted: Offset, start: Offset },
+    #[error("the log ends at {end}, before {wanted}")]
+    Beyond { wanted: Offset, end: Offset },
+    #[error("the log was cut while it was read")]
+    Cut,
+    #[error("no record ends at {0}")]
+    NoBoundary(Offset),
+    #[error("record at offset {offset}: {source}")]
+    Record { offset: Offset, source: RecordError },
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+impl View {
+    pub fn new(
+        chunk_bytes_max: usize,
+        segments: Vec<Segment>,
+        index: VecDeque<Position>,
+        written: Position,
+    ) -> Self {
+        let chunks = VecDeque::new();
+        Self { segments, index, chunks, chunk_bytes: 0, chunk_bytes_max, written, cuts: 0 }
+    }
+
+    /// Where the log starts that can still be read.
+    pub fn start(&self) -> Position {
+        match (self.segments.first(), self.chunks.front()) {
+            (Some(segment), _) => segment.base,
+            (None, Some((start, _))) => *start,
+            (None, None) => self.written,
+        }
+    }
+
+    pub fn written(&self) -> Position {
+        self.written
+    }
+
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    pub fn add_segment(&mut self, segment: Segment) {
+        self.segments.push(segment);
+    }
+
+    /// A group is written: readers may have it.
+    pub fn publish(&mut self, group: Group) {
+        self.chunk_bytes += group.bytes.len() + CHUNK_COST_BYTES;
+        self.chunks.push_back((group.start, group.bytes));
+        self.written = group.end;
+        let last = self.index.back().map_or(0, |p| p.offset);
+        if group.end.offset >= last + INDEX_EVERY_BYTES {
+            self.index.push_back(group.end);
+        }
+        while self.chunk_bytes > self.chunk_bytes_max
+            && let Some((_, bytes)) = self.chunks.pop_front()
+        {
+            self.chunk_bytes -= bytes.len() + CHUNK_COST_BYTES;
+        }
+        if self.segments.is_empty() {
+            self.forget_index();
+        }
+    }
+
+    /// Drops the first `count` segments.
+    pub fn trim(&mut self, count: usize) {
+        self.segments.drain(..count);
+        self.forget_index();
+        let start = self.start().offset;
+        while self.chunks.front().is_some_and(|(at, bytes)| at.offset + bytes.len() as u64 <= start) {
+            let bytes = self.chunks.pop_front().map_or(0, |(_, bytes)| bytes.len());
+            self.chunk_bytes -= bytes + CHUNK_COST_BYTES;
+        }
+    }
+
+    fn forget_index(&mut self) {
+        let start = self.start().offset;
+        while self.index.front().is_some_and(|p| p.offset < start) {
+            self.index.pop_front();
+        }
+    }
+
+    /// Ends the readable log at `to`, with `segments` left.
+    pub fn cut(&mut self, segments: Vec<Segment>, to: Position) {
+        self.segments = segments;
+        self.written = to;
+        self.cuts += 1;
+        self.chunks.clear();
+        self.chunk_bytes = 0;
+        self.index.retain(|p| p.offset <= to.offset);
+        self.forget_index();
+    }
+
+    /// The last known position at or before `offset`.
+    fn known_before(&self, offset: Offset) -> Position {
+        let mut best = self.start();
+        let mut consider = |p: Position| {
+            if p.offset <= offset && p.offset > best.offset {
+                best = p;
+            }
+        };
+        let next = self.index.partition_point(|p| p.offset <= offset);
+        next.checked_sub(1).and_then(|i| self.index.get(i)).copied().map(&mut consider);
+        let next = self.chunks.partition_point(|(p, _)| p.offset <= offset);
+        next.checked_sub(1).and_then(|i| self.chunks.get(i)).map(|(p, _)| consider(*p));
+        let next = self.segments.partition_point(|s| s.base.offset <= offset);
+        next.checked_sub(1).and_then(|i| self.segments.get(i)).map(|s| consider(s.base));
+        if self.written.offset <= offset {
+            consider(self.written);
+        }
+        best
+    }
+
+    fn check(&self, wanted: Offset) -> Result<(), ReadError> {
+        let (start, end) = (self.start().offset, self.written.offset);
+        if wanted < start {
+            Err(ReadError::Trimmed { wanted, start })
+        } else if wanted > end {
+            Err(ReadError::Beyond { wanted, end })
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Raw bytes of the log, in order. Made by [`super::Log::reader`].
+pub struct Reader {
+    core: Arc<Core>,
+    offset: Offset,
+    cuts: u64,
+}
+
+enum Source {
+    Memory(Bytes),
+    File { file: Arc<dyn DiskFile>, segment: Segment, bytes: usize },
+}
+
+impl Reader {
+    pub(super) fn open(core: &Arc<Core>, offset: Offset) -> Result<Self, ReadError> {
+        let view = core.view.lock();
+        view.check(offset)?;
+        Ok(Self { core: Arc::clone(core), offset, cuts: view.cuts })
+    }
+
+    /// Where the next chunk starts.
+    pub fn offset(&self) -> Offset {
+        self.offset
+    }
+
+    /// The next bytes, at most `max`; `None` if there are no more for now: wait for [`super::Hooks::on_written`].
+    /// From memory they are shared, not copied; from a file a read is at most 256 KiB.
+    pub fn read(&mut self, max: usize) -> Result<Option<Chunk>, ReadError> {
+        let Some(source) = self.find(max)? else { return Ok(None) };
+        let bytes = match source {
+            Source::Memory(bytes) => bytes,
+            Source::File { file, segment, bytes } => {
+                let mut buf = vec![0; bytes];
+                let read = disk::read_full(&*file, segment.place(self.offset), &mut buf)
+                    .map_err(segment.error("read"))?;
+                if self.core.view.lock().cuts != self.cuts {
+                    return Err(ReadError::Cut);
+                }
+                if read < bytes {
+                    let short = io::ErrorKind::UnexpectedEof.into();
+                    return Err(segment.error("read")(short).into());
+                }
+                buf.into()
+            }
+        };
+        let start = self.offset;
+        self.offset += bytes.len() as u64;
+        Ok(Some(Chunk { start, bytes }))
+    }
+
+    fn find(&self, max: usize) -> Result<Option<Source>, ReadError> {
+        let view = self.core.view.lock();
+        if view.cuts != self.cuts {
+            return Err(ReadError::Cut);
+        }
+        view.check(self.offset)?;
+        let left = view.written.offset - self.offset;
+        if left == 0 || max == 0 {
+            return Ok(None);
+        }
+        let next = view.chunks.partition_point(|(p, _)| p.offset <= self.offset);
+        if let Some((start, bytes)) = next.checked_sub(1).and_then(|i| view.chunks.get(i)) {
+            let skip = (self.offset - start.offset) as usize;
+            let until = bytes.len().min(skip.saturating_add(max));
+            return Ok(Some(Source::Memory(bytes.slice(skip..until))));
+        }
+        let next = view.segments.partition_point(|s| s.base.offset <= self.offset);
+        let end = view.segments.get(next).map_or(view.written.offset, |s| s.base.offset);
+        let Some(segment) = next.checked_sub(1).and_then(|i| view.segments.get(i)) else {
+            return Err(ReadError::Trimmed { wanted: self.offset, start: view.start().offset });
+        };
+        let bytes = ((end - self.offset) as usize).min(max).min(FILE_READ_BYTES);
+        Ok(Some(Source::File { file: Arc::clone(&segment.file), segment: segment.clone(), bytes }))
+    }
+}
+
+/// Verified records, in order. Made by [`super::Log::records`].
+pub struct Records {
+    reader: Reader,
+    at: Position,
+    /// Bytes from `at` on.
+    ahead: Bytes,
+}
+
+impl Records {
+    pub(super) fn open(core: &Arc<Core>, offset: Offset) -> Result<Self, ReadError> {
+        let known = {
+            let view = core.view.lock();
+            view.check(offset)?;
+            view.known_before(offset)
+        };
+        let reader = Reader::open(core, known.offset)?;
+        let mut records = Self { reader, at: known, ahead: Bytes::new() };
+        while records.at.offset < offset {
+            if records.next_until(Offset::MAX)?.is_none() {
+                break;
+            }
+        }
+        if records.at.offset == offset { Ok(records) } else { Err(ReadError::NoBoundary(offset)) }
+    }
+
+    /// Where the log stands before the next record.
+    pub fn position(&self) -> Position {
+        self.at
+    }
+
+    /// The next record that ends at or before `limit`; `None` if there is none for now.
+    pub fn next_until(&mut self, limit: Offset) -> Result<Option<Record>, ReadError> {
+        let start = self.at.offset;
+        let bad = |source| ReadError::Record { offset: start, source };
+        if start >= limit || !self.gather(PREFIX_BYTES)? {
+            return Ok(None);
+        }
+        let Some(header) = Header::parse(&self.ahead).map_err(bad)? else { return Ok(None) };
+        if start + header.total as u64 > limit || !self.gather(header.total)? {
+            return Ok(None);
+        }
+        let end = record::verify(&self.ahead, header, self.at).map_err(bad)?;
+        let mut payload = self.ahead.split_to(header.total);
+        let (epoch, time_ms) = record::stamp(&payload);
+        payload.advance(record::HEADER_BYTES);
+        self.at = end;
+        Ok(Some(Record { start, end, epoch, time_ms, payload }))
+    }
+
+    /// Has at least `bytes` ahead, or says that they are not there yet.
+    fn gather(&mut self, bytes: usize) -> Result<bool, ReadError> {
+        if self.ahead.len() >= bytes {
+            return Ok(true);
+        }
+        if self.ahead.is_empty() {
+            match self.reader.read(usize::MAX)? {
+                Some(chunk) => self.ahead = chunk.bytes,
+                None => return Ok(false),
+            }
+        }
+        if self.ahead.len() >= bytes {
+            return Ok(true);
+        }
+        let mut whole = BytesMut::with_capacity(bytes);
+        whole.extend_from_slice(&self.ahead);
+        while whole.len() < bytes {
+            match self.reader.read(usize::MAX)? {
+                Some(chunk) => whole.extend_from_slice(&chunk.bytes),
+                None => break,
+            }
+        }
+        self.ahead = whole.freeze();
+        Ok(self.ahead.len() >= bytes)
+    }
+}
+
+pub fn position_at(core: &Arc<Core>, offset: Offset) -> Result<Position, ReadError> {
+    {
+        let view = core.view.lock();
+        view.check(offset)?;
+        let known = view.known_before(offset);
+        if known.offset == offset {
+            return Ok(known);
+        }
+    }
+    Ok(Records::open(core, offset)?.position())
+}
