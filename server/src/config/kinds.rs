@@ -111,7 +111,7 @@ pub fn memory(text: &str) -> Option<u64> {
 
 fn memory_text(bytes: u64) -> String {
     for (shift, unit) in [(30, "gb"), (20, "mb"), (10, "kb")] {
-        if bytes != 0 && bytes % (1 << shift) == 0 {
+        if bytes != 0 && bytes.is_multiple_of(1 << shift) {
             return format!("{}{unit}", bytes >> shift);
         }
     }
@@ -319,7 +319,7 @@ impl Kind<Vec<SavePoint>> for SavePoints {
         }
         let words = many(words);
         let invalid = "Invalid save parameters";
-        if words.len() % 2 != 0 || words.is_empty() {
+        if !words.len().is_multiple_of(2) || words.is_empty() {
             return Err(invalid.into());
         }
         let mut points = if again { before.clone() } else { Vec::new() };
@@ -354,7 +354,7 @@ pub struct ClassLimits;
 impl Kind<OutputLimits> for ClassLimits {
     fn read(&self, words: &[String], before: &OutputLimits, _: bool) -> Result<OutputLimits, String> {
         let words = many(words);
-        if words.len() % 4 != 0 || words.is_empty() {
+        if !words.len().is_multiple_of(4) || words.is_empty() {
             return Err("Wrong number of arguments in buffer limit configuration.".into());
         }
         let mut limits = *before;

@@ -10,6 +10,7 @@
 mod docs;
 pub mod glob;
 mod kinds;
+mod listen;
 mod load;
 pub mod log;
 mod passwords;
@@ -20,12 +21,13 @@ mod values;
 
 pub use docs::{help, markdown};
 pub use kinds::memory;
+pub use listen::Listen;
 pub use load::{ConfigError, Place, Start, start};
 pub use passwords::Passwords;
 pub use rewrite::RewriteError;
 pub use settings::{Config, SETTINGS, Setting, When, find};
 pub use split::{Unbalanced, quote, split_args};
-pub use values::{Durability, Fsync, Listen, LogLevel, OutputLimit, OutputLimits, SavePoint, ZooKeeper};
+pub use values::{Durability, Fsync, LogLevel, OutputLimit, OutputLimits, SavePoint, ZooKeeper};
 
 use std::path::PathBuf;
 

@@ -108,7 +108,7 @@ settings! {
         /// Seconds between TCP keep-alive probes to a silent client; 0 sends none.
         tcp_keepalive: u64 = "tcp-keepalive", Int(0, INT), "300", Live;
         /// Clients connected at a time; one more is told so and closed.
-        maxclients: u32 = "maxclients", Int(1, u32::MAX as i64), "10000", Live;
+        maxclients: u32 = "maxclients", Int(1, 4_294_967_295), "10000", Live;
         /// HTTP port for `/metrics`, `/livez` and `/readyz`; 0 opens none.
         metrics_port: u16 = "metrics-port", Int(0, 65535), "0", Start;
     }

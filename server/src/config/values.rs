@@ -119,30 +119,6 @@ impl fmt::Display for ZooKeeper {
     }
 }
 
-/// An address to listen on, out of `bind`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listen {
-    /// An address or a name; `0.0.0.0` and `::` are all of their family (the latter without IPv4).
-    pub host: String,
-    /// Written with a leading `-`: it is no error when the machine does not have it.
-    pub optional: bool,
-}
-
-impl Listen {
-    pub fn parse(text: &str) -> Listen {
-        let (host, optional) = match text.strip_prefix('-') {
-            Some(host) => (host, true),
-            None => (text, false),
-        };
-        let host = match host {
-            "*" => "0.0.0.0",
-            "::*" => "::",
-            other => other,
-        };
-        Listen { host: host.into(), optional }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,12 +139,5 @@ mod tests {
         {
             assert!(ZooKeeper::parse(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn listen_knows_redis_signs() {
-        assert_eq!(Listen::parse("*"), Listen { host: "0.0.0.0".into(), optional: false });
-        assert_eq!(Listen::parse("-::*"), Listen { host: "::".into(), optional: true });
-        assert_eq!(Listen::parse("-10.0.0.1"), Listen { host: "10.0.0.1".into(), optional: true });
     }
 }
