@@ -9,6 +9,7 @@ use crate::value::{List, Str, Value};
 impl Keyspace {
     /// Change memory only: for records that are in a log already.
     pub fn apply(&mut self, effect: &Effect<'_>) {
+        self.preserve(effect);
         match *effect {
             Effect::Set { db, key, value, deadline } => {
                 self.put(db, key, Value::String(Str::new(value)), deadline);
@@ -111,8 +112,10 @@ impl Keyspace {
     }
 
     fn flush(&mut self, db: u32) {
-        let seed = self.seed;
-        drop(mem::replace(&mut self.databases[db as usize], Database::new(seed)));
+        let empty = Database::new(self.seed, self.identities, self.generation);
+        self.identities += 1;
+        let old = mem::replace(&mut self.databases[db as usize], empty);
+        self.retire(old);
         self.changes += 1;
         self.touch_many(Touched::Database(db));
     }

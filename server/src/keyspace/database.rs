@@ -15,6 +15,8 @@ pub struct Entry {
     deadline: Option<Deadline>,
     /// Second of the last access, wrapping; for `OBJECT IDLETIME`.
     pub accessed: u32,
+    /// The walk that must not capture it any more.
+    pub(super) generation: u32,
 }
 
 impl Entry {
@@ -39,14 +41,18 @@ impl Keyed for Entry {
 
 #[derive(Debug)]
 pub struct Database {
+    /// Which database it is, wherever it is swapped to.
+    pub(super) identity: u64,
+    /// What new entries are marked with.
+    pub(super) generation: u32,
     table: Table<Entry>,
     /// Keys by deadline: the next to expire is the first.
     deadlines: BTreeSet<(Deadline, Arc<[u8]>)>,
 }
 
 impl Database {
-    pub(super) fn new(seed: u64) -> Self {
-        Self { table: Table::new(seed), deadlines: BTreeSet::new() }
+    pub(super) fn new(seed: u64, identity: u64, generation: u32) -> Self {
+        Self { identity, generation, table: Table::new(seed), deadlines: BTreeSet::new() }
     }
 
     pub fn len(&self) -> usize {
@@ -100,7 +106,7 @@ impl Database {
         if let Some(deadline) = deadline {
             self.deadlines.insert((deadline, key.clone()));
         }
-        self.table.insert(Entry { key, value, deadline, accessed });
+        self.table.insert(Entry { key, value, deadline, accessed, generation: self.generation });
     }
 
     pub(super) fn remove(&mut self, key: &[u8]) -> Option<Entry> {

@@ -328,7 +328,7 @@ mod tests {
 
     use super::*;
 
-    fn one_of_each() -> Vec<Effect<'static>> {
+    fn one_of_each<'a>() -> Vec<Effect<'a>> {
         let (db, key) = (3, b"key".as_slice());
         vec![
             Effect::Set { db, key, value: b"v", deadline: Some(1 << 41) },
@@ -344,7 +344,12 @@ mod tests {
             Effect::SwapDb { a: 1, b: 2 },
             Effect::FlushDb { db },
             Effect::FlushAll,
-            Effect::ListPush { db, key, end: End::Right, items: smallvec![b"a".as_slice(), b"", b"c"] },
+            Effect::ListPush {
+                db,
+                key,
+                end: End::Right,
+                items: smallvec![b"a".as_slice(), b"".as_slice(), b"c".as_slice()],
+            },
             Effect::ListPop { db, key, end: End::Left, count: 1 << 40 },
             Effect::ListSet { db, key, index: 7, item: b"i" },
             Effect::ListInsert { db, key, index: 0, item: b"i" },
@@ -355,8 +360,8 @@ mod tests {
 
     #[test]
     fn effects_come_back_as_they_were_written() {
-        let effects = one_of_each();
         let mut payload = Vec::new();
+        let effects = one_of_each();
         effects.iter().for_each(|effect| effect.encode(&mut payload));
         let decoded: Vec<_> = Effect::decode_all(&payload).collect::<Result<_, _>>().unwrap();
         assert_eq!(decoded, effects);

@@ -9,6 +9,7 @@ mod apply;
 mod database;
 mod effect;
 pub mod table;
+mod walk;
 
 use std::sync::Arc;
 
@@ -49,6 +50,11 @@ pub struct Keyspace {
     /// The encoded effects since [`Keyspace::take_record`] emptied it.
     record: Vec<u8>,
     seed: u64,
+    /// Databases ever made: each has an identity of its own.
+    identities: u64,
+    /// The number of walks so far; an entry that carries it is not part of the walk under way.
+    generation: u32,
+    walk: Option<walk::Walk>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -62,7 +68,7 @@ impl Keyspace {
     /// `count` empty databases whose hashes are keyed by `seed`.
     pub fn new(count: usize, seed: u64) -> Self {
         Self {
-            databases: (0..count).map(|_| Database::new(seed)).collect(),
+            databases: (0..count).map(|identity| Database::new(seed, identity as u64, 0)).collect(),
             now: 0,
             authority: true,
             tracking: false,
@@ -71,6 +77,9 @@ impl Keyspace {
             stats: Stats::default(),
             record: Vec::new(),
             seed,
+            identities: count as u64,
+            generation: 0,
+            walk: None,
         }
     }
 

@@ -21,6 +21,10 @@ impl List {
         self.items.len()
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = &Bytes> {
+        self.items.iter()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }

@@ -4,6 +4,7 @@
 
 mod list;
 pub mod number;
+pub mod rdb;
 mod string;
 
 pub use list::{End, List};

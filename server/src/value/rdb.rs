@@ -1,0 +1,138 @@
+//! Values in the encoding of Redis' RDB files: what snapshots hold, and what `DUMP` will speak.
+//!
+//! Written are the plain encodings (a raw string, a list of raw strings), which every version of Redis reads.
+
+use super::{End, List, Str, Value};
+
+const STRING: u8 = 0;
+const LIST: u8 = 1;
+
+/// Bytes that are no value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RdbError {
+    #[error("unknown value type {0}: was this written by a newer version?")]
+    Unknown(u8),
+    #[error("a value ends too early or holds a length out of range")]
+    Damaged,
+}
+
+/// Append the type byte that goes before the key in an RDB entry.
+pub fn type_byte(value: &Value) -> u8 {
+    match value {
+        Value::String(_) => STRING,
+        Value::List(_) => LIST,
+    }
+}
+
+/// Append the value, without its type byte.
+pub fn encode(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::String(string) => encode_string(string.bytes(&mut itoa::Buffer::new()), out),
+        Value::List(list) => {
+            encode_length(list.len() as u64, out);
+            list.iter().for_each(|item| encode_string(item, out));
+        }
+    }
+}
+
+/// Take a value of a type off the front of `input`.
+pub fn decode(kind: u8, input: &mut &[u8]) -> Result<Value, RdbError> {
+    match kind {
+        STRING => Ok(Value::String(Str::new(decode_string(input)?))),
+        LIST => {
+            let mut list = List::default();
+            for _ in 0..decode_length(input)? {
+                list.push(End::Right, decode_string(input)?);
+            }
+            Ok(Value::List(list))
+        }
+        other => Err(RdbError::Unknown(other)),
+    }
+}
+
+pub fn encode_string(bytes: &[u8], out: &mut Vec<u8>) {
+    encode_length(bytes.len() as u64, out);
+    out.extend_from_slice(bytes);
+}
+
+pub fn decode_string<'i>(input: &mut &'i [u8]) -> Result<&'i [u8], RdbError> {
+    let length = usize::try_from(decode_length(input)?).map_err(|_| RdbError::Damaged)?;
+    take(input, length)
+}
+
+/// A length: 6 or 14 bits after a two-bit mark, or 32 or 64 bits after a byte.
+pub fn encode_length(length: u64, out: &mut Vec<u8>) {
+    match length {
+        0..0x40 => out.push(length as u8),
+        0x40..0x4000 => out.extend_from_slice(&(length as u16 | 0x4000).to_be_bytes()),
+        0x4000..=0xffff_ffff => {
+            out.push(0x80);
+            out.extend_from_slice(&(length as u32).to_be_bytes());
+        }
+        _ => {
+            out.push(0x81);
+            out.extend_from_slice(&length.to_be_bytes());
+        }
+    }
+}
+
+pub fn decode_length(input: &mut &[u8]) -> Result<u64, RdbError> {
+    let first = take(input, 1)?[0];
+    match first >> 6 {
+        0 => Ok(u64::from(first & 0x3f)),
+        1 => Ok(u64::from(first & 0x3f) << 8 | u64::from(take(input, 1)?[0])),
+        _ if first == 0x80 => Ok(take(input, 4)?.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))),
+        _ if first == 0x81 => Ok(take(input, 8)?.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))),
+        _ => Err(RdbError::Damaged),
+    }
+}
+
+fn take<'i>(input: &mut &'i [u8], length: usize) -> Result<&'i [u8], RdbError> {
+    let (taken, rest) = input.split_at_checked(length).ok_or(RdbError::Damaged)?;
+    *input = rest;
+    Ok(taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_come_back_and_cut_ones_are_errors() {
+        let mut list = List::default();
+        [b"a".as_slice(), b"", &[7; 70], &[8; 20_000]].iter().for_each(|item| list.push(End::Right, item));
+        for value in [
+            Value::String(Str::new(b"")),
+            Value::String(Str::new(b"12345")),
+            Value::String(Str::new(&[1; 100_000])),
+            Value::List(list),
+        ] {
+            let mut bytes = Vec::new();
+            encode(&value, &mut bytes);
+            let mut input = bytes.as_slice();
+            assert_eq!(decode(type_byte(&value), &mut input).as_ref(), Ok(&value));
+            assert!(input.is_empty());
+            for cut in (0..bytes.len()).step_by(97) {
+                assert_eq!(decode(type_byte(&value), &mut &bytes[..cut]), Err(RdbError::Damaged));
+            }
+        }
+        assert_eq!(decode(99, &mut b"".as_slice()), Err(RdbError::Unknown(99)));
+    }
+
+    #[test]
+    fn lengths_are_those_of_rdb() {
+        for (length, bytes) in [
+            (0u64, vec![0]),
+            (63, vec![63]),
+            (64, vec![0x40, 64]),
+            (16_383, vec![0x7f, 0xff]),
+            (16_384, vec![0x80, 0, 0, 0x40, 0]),
+            (1 << 32, vec![0x81, 0, 0, 0, 1, 0, 0, 0, 0]),
+        ] {
+            let mut out = Vec::new();
+            encode_length(length, &mut out);
+            assert_eq!(out, bytes);
+            assert_eq!(decode_length(&mut out.as_slice()), Ok(length));
+        }
+    }
+}
