@@ -1,29 +1,71 @@
 //! Arguments of a request, as the command's declaration reads them.
+//!
+//! Optional arguments that begin with tokens come in any order; one that is given again takes the place of the first,
+//! as in Redis, but two alternatives of one argument are a syntax error. Words that stand for numbers are checked here
+//! only where the declaration says so ([`Arg::least`](super::spec::Arg::least)): Redis reads most of them later.
 
 use smallvec::SmallVec;
 
 use super::errors;
-use super::spec::{Arg, Kind, Spec};
+use super::spec::{Arg, Begin, Find, Grammar, Kind, Spec};
 use crate::resp::{Failure, Request};
 use crate::value::number;
 
 /// The arguments: by position, and by the names of the declaration.
 pub struct Args<'a> {
     request: Request<'a>,
-    /// What was found for each argument of the declaration: its name, and the run of words.
-    named: SmallVec<[(&'static str, u32, u32); 8]>,
+    /// The words of the command's name.
+    skip: usize,
+    /// The arguments that follow it, a word each. They need no entry in `named`.
+    plain: &'static [Arg],
+    named: SmallVec<[Named; 6]>,
+}
+
+/// A run of words that was found for an argument.
+#[derive(Clone, Copy)]
+struct Named {
+    name: &'static str,
+    start: u32,
+    end: u32,
 }
 
 impl<'a> Args<'a> {
     /// Read `request` by the declaration of its command; `skip` words are the command's name.
     pub fn parse(spec: &'static Spec, request: Request<'a>, skip: usize) -> Result<Self, Failure> {
-        let mut args = Self { request, named: SmallVec::new() };
-        let end = args.sequence(spec.args, skip)?;
-        if end == request.len() { Ok(args) } else { Err(errors::SYNTAX) }
+        if spec.grammar == Grammar::Own {
+            return Ok(Self { request, skip, plain: &[], named: SmallVec::new() });
+        }
+        Self::read(spec, request, skip)
+    }
+
+    /// The same, for commands whose grammar is their own, when they are ready for it.
+    pub fn read(spec: &'static Spec, request: Request<'a>, skip: usize) -> Result<Self, Failure> {
+        let plain = spec.args.iter().take_while(|arg| is_plain(arg)).count();
+        let (plain, rest) = spec.args.split_at(plain);
+        let mut args = Self { request, skip, plain, named: SmallVec::new() };
+        let begin = skip + plain.len();
+        // By far most requests: no option, nothing to look for.
+        if request.len() == begin && rest.iter().all(|arg| arg.optional) {
+            return Ok(args);
+        }
+        if request.len() < begin {
+            return Err(errors::SYNTAX);
+        }
+        let end = args.sequence(spec, rest, begin)?;
+        match spec.grammar {
+            _ if end == request.len() => Ok(args),
+            Grammar::Bounded => Err(errors::arity(spec)),
+            Grammar::Declared | Grammar::Own => Err(errors::SYNTAX),
+        }
     }
 
     pub fn request(&self) -> Request<'a> {
         self.request
+    }
+
+    /// How many words are the command's name.
+    pub fn skip(&self) -> usize {
+        self.skip
     }
 
     pub fn len(&self) -> usize {
@@ -40,8 +82,11 @@ impl<'a> Args<'a> {
     }
 
     fn find(&self, name: &str) -> Option<(usize, usize)> {
-        let found = self.named.iter().find(|(other, ..)| *other == name)?;
-        Some((found.1 as usize, found.2 as usize))
+        if let Some(found) = self.named.iter().rev().find(|other| other.name == name) {
+            return Some((found.start as usize, found.end as usize));
+        }
+        let index = self.plain.iter().position(|arg| arg.name == name)?;
+        Some((self.skip + index, self.skip + index + 1))
     }
 
     /// Whether the flag or argument of this name was given.
@@ -49,9 +94,10 @@ impl<'a> Args<'a> {
         self.find(name).is_some()
     }
 
-    /// The (first) value of the argument of this name, if it was given.
+    /// The (first) value of the argument of this name, if it was given. Of one with alternatives it is the token
+    /// of the one that was given, as it was written.
     pub fn value(&self, name: &str) -> Option<&'a [u8]> {
-        self.find(name).map(|(start, _)| self.request.arg(start))
+        self.find(name).filter(|(start, end)| start < end).map(|(start, _)| self.request.arg(start))
     }
 
     /// All values of an argument that may be given several times in a row.
@@ -60,66 +106,145 @@ impl<'a> Args<'a> {
         self.request.rest(start).take(end - start)
     }
 
+    /// The (first) value of each occurrence of an argument whose token may be given several times.
+    pub fn each<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'a [u8]> + use<'a, 's> {
+        let found = self.named.iter().filter(move |other| other.name == name);
+        found.filter(|found| found.start < found.end).map(|found| self.request.arg(found.start as usize))
+    }
+
     /// The value of an integer argument, if it was given.
     pub fn integer(&self, name: &str) -> Result<Option<i64>, Failure> {
         self.value(name).map(|word| number::integer(word).ok_or(errors::NOT_INTEGER)).transpose()
     }
 
+    fn left(&self, at: usize) -> usize {
+        self.request.len().saturating_sub(at)
+    }
+
+    fn found(&mut self, arg: &'static Arg, start: usize, end: usize) {
+        self.named.push(Named { name: arg.name, start: start as u32, end: end as u32 });
+    }
+
     /// Arguments one after the other; a run of optional ones with tokens comes in any order.
-    fn sequence(&mut self, args: &'static [Arg], mut at: usize) -> Result<usize, Failure> {
+    fn sequence(
+        &mut self,
+        spec: &'static Spec,
+        args: &'static [Arg],
+        mut at: usize,
+    ) -> Result<usize, Failure> {
         let mut index = 0;
         while index < args.len() {
-            let arg = &args[index];
-            if arg.optional && leads(arg) {
-                let run = args[index..].iter().take_while(|arg| arg.optional && leads(arg)).count();
-                at = self.options(&args[index..index + run], at)?;
+            let run = args[index..].iter().take_while(|arg| is_option(arg)).count();
+            if run > 0 {
+                at = self.options(spec, &args[index..index + run], at)?;
                 index += run;
                 continue;
             }
             // Words that later arguments need are not this one's.
             let later: usize = args[index + 1..].iter().filter(|arg| !arg.optional).map(least).sum();
-            at = self.one(arg, at, later)?;
+            at = self.one(spec, &args[index], at, later)?;
             index += 1;
         }
         Ok(at)
     }
 
-    /// Optional arguments that begin with tokens, in any order, each once.
-    fn options(&mut self, args: &'static [Arg], mut at: usize) -> Result<usize, Failure> {
-        let mut seen = 0u64;
+    /// Arguments that begin with tokens, in any order.
+    fn options(
+        &mut self,
+        spec: &'static Spec,
+        args: &'static [Arg],
+        mut at: usize,
+    ) -> Result<usize, Failure> {
+        // For each argument that was seen, 1 and the index of the alternative that it was.
+        let mut seen = [0u8; OPTIONS_MAX];
         while let Some(word) = self.request.get(at) {
             let Some(index) = args.iter().position(|arg| matches_token(arg, word)) else { break };
-            if seen & (1 << index) != 0 && !args[index].multiple_token {
+            let arg = &args[index];
+            let choice = self.choice(arg, at) as u8 + 1;
+            if seen[index] != 0 && seen[index] != choice {
                 return Err(errors::SYNTAX);
             }
-            seen |= 1 << index;
-            at = self.given(&args[index], at)?;
+            seen[index] = choice;
+            at = self.given(spec, arg, at)?;
+            if arg.multiple && !arg.multiple_token {
+                let words = self.request.rest(at);
+                let more = words.take_while(|word| !args.iter().any(|arg| matches_token(arg, word))).count();
+                at += more;
+                if let Some(last) = self.named.last_mut() {
+                    last.end += more as u32;
+                }
+            }
         }
-        Ok(at)
+        let missing = args.iter().zip(seen).any(|(arg, seen)| !arg.optional && seen == 0);
+        if missing { Err(errors::SYNTAX) } else { Ok(at) }
+    }
+
+    /// Which alternative of an argument stands at `at`; 0 for those that have none.
+    fn choice(&self, arg: &Arg, at: usize) -> usize {
+        let at = at + usize::from(arg.token.is_some());
+        match (arg.kind, self.request.get(at)) {
+            (Kind::OneOf(choices), Some(word)) => {
+                choices.iter().position(|choice| matches_token(choice, word)).unwrap_or(choices.len())
+            }
+            _ => 0,
+        }
     }
 
     /// An argument that may be missing if it is optional; `later` words at the end belong to others.
-    fn one(&mut self, arg: &'static Arg, at: usize, later: usize) -> Result<usize, Failure> {
-        let left = self.request.len().saturating_sub(at).saturating_sub(later);
-        if arg.optional && left < least(arg) {
-            return Ok(at);
-        }
+    fn one(
+        &mut self,
+        spec: &'static Spec,
+        arg: &'static Arg,
+        mut at: usize,
+        later: usize,
+    ) -> Result<usize, Failure> {
+        let left = self.left(at).saturating_sub(later);
         if left < least(arg) {
-            return Err(errors::SYNTAX);
+            return if arg.optional { Ok(at) } else { Err(errors::SYNTAX) };
         }
         if !arg.multiple {
-            return self.given(arg, at);
+            return self.given(spec, arg, at);
         }
-        // All that is left, in whole repetitions; one that begins with a word that no repetition can is the end.
+        if leads(arg) {
+            let begin = at;
+            while self.request.get(at).is_some_and(|word| matches_token(arg, word)) {
+                at = self.given(spec, arg, at)?;
+            }
+            return if at == begin && !arg.optional { Err(errors::SYNTAX) } else { Ok(at) };
+        }
         let size = least(arg).max(1);
-        let count = left / size;
+        let count = match self.counted(spec, arg, at)? {
+            Some(count) => count,
+            // All that is left, in whole repetitions.
+            None => left / size,
+        };
+        if count > left / size {
+            return Err(errors::SYNTAX);
+        }
         let end = at + count * size;
-        self.named.push((arg.name, at as u32, end as u32));
+        if end > at {
+            self.found(arg, at, end);
+        }
         Ok(end)
     }
 
+    /// How often an argument is repeated, if its key spec says it.
+    fn counted(&self, spec: &Spec, arg: &Arg, at: usize) -> Result<Option<usize>, Failure> {
+        let Kind::Key(index) = arg.kind else { return Ok(None) };
+        let Some(keys) = spec.keys.get(index) else { return Ok(None) };
+        match (keys.begin, keys.find) {
+            (Begin::Index(begin), Find::Count { index, .. }) => {
+                let word = self.request.get(begin + index).ok_or(errors::SYNTAX)?;
+                let count = number::integer(word).ok_or(errors::NOT_INTEGER)?;
+                usize::try_from(count).map(Some).map_err(|_| errors::SYNTAX)
+            }
+            (_, Find::Range { limit, .. }) if limit > 1 => Ok(Some(self.left(at) / limit)),
+            _ => Ok(None),
+        }
+    }
+
     /// An argument that is there, its token first.
-    fn given(&mut self, arg: &'static Arg, mut at: usize) -> Result<usize, Failure> {
+    fn given(&mut self, spec: &'static Spec, arg: &'static Arg, mut at: usize) -> Result<usize, Failure> {
         if let Some(token) = arg.token {
             let word = self.request.get(at).ok_or(errors::SYNTAX)?;
             if !word.eq_ignore_ascii_case(token.as_bytes()) {
@@ -127,24 +252,47 @@ impl<'a> Args<'a> {
             }
             at += 1;
         }
-        let start = at as u32;
+        let start = at;
         match arg.kind {
             Kind::Flag => {}
             Kind::OneOf(choices) => {
                 let word = self.request.get(at).ok_or(errors::SYNTAX)?;
                 let choice = choices.iter().find(|choice| matches_token(choice, word));
                 let choice = choice.or_else(|| choices.iter().find(|choice| !leads(choice)));
-                at = self.given(choice.ok_or(errors::SYNTAX)?, at)?;
+                at = self.one(spec, choice.ok_or(errors::SYNTAX)?, at, 0)?;
             }
-            Kind::Block(parts) => at = self.sequence(parts, at)?,
+            Kind::Block(parts) => at = self.sequence(spec, parts, at)?,
             _ => {
-                self.request.get(at).ok_or(errors::SYNTAX)?;
+                let word = self.request.get(at).ok_or(errors::SYNTAX)?;
+                if let Some(check) = &arg.least {
+                    let number = number::integer(word).ok_or(Failure::new(check.other))?;
+                    if number < check.least {
+                        return Err(Failure::new(check.below));
+                    }
+                }
                 at += 1;
             }
         }
-        self.named.push((arg.name, start, at as u32));
+        self.found(arg, start, at);
         Ok(at)
     }
+}
+
+/// More options than any command has in one run.
+const OPTIONS_MAX: usize = 32;
+
+/// Whether an argument is one word that must be there and that nothing needs to be known about.
+fn is_plain(arg: &Arg) -> bool {
+    !arg.optional
+        && !arg.multiple
+        && arg.token.is_none()
+        && arg.least.is_none()
+        && !matches!(arg.kind, Kind::Flag | Kind::OneOf(_) | Kind::Block(_))
+}
+
+/// Whether an argument may stand anywhere in a run of options.
+fn is_option(arg: &Arg) -> bool {
+    (arg.optional || arg.anywhere) && leads(arg) && (!arg.multiple || arg.token.is_some())
 }
 
 /// Whether an argument is recognised by the word that it begins with.

@@ -19,7 +19,7 @@ pub fn of_spec(keys: &KeySpec, request: Request<'_>) -> SmallVec<[usize; 4]> {
         Find::Range { last, step, limit } => {
             let last = match last {
                 last if last >= 0 => begin + last as usize,
-                last if limit >= 2 => begin + (words - begin) / limit + 1 - last.unsigned_abs(),
+                last if limit >= 2 => (begin + (words - begin) / limit).saturating_sub(last.unsigned_abs()),
                 last => words.saturating_sub(last.unsigned_abs()),
             };
             (begin..=last).step_by(step.max(1)).filter(|index| *index < words).collect()
@@ -32,12 +32,14 @@ pub fn of_spec(keys: &KeySpec, request: Request<'_>) -> SmallVec<[usize; 4]> {
                 .filter(|index| *index < words)
                 .collect()
         }
+        Find::Unknown => SmallVec::new(),
     }
 }
 
 fn begin(keys: &KeySpec, request: Request<'_>) -> Option<usize> {
     match keys.begin {
         Begin::Index(index) => Some(index).filter(|index| *index < request.len()),
+        Begin::Unknown => None,
         Begin::Keyword(word, from) => {
             let matches = |index: &usize| request.arg(*index).eq_ignore_ascii_case(word.as_bytes());
             let found = if from >= 0 {

@@ -20,7 +20,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 pub use args::Args;
-pub use spec::{Flags, Handler, Own, Spec};
+pub use spec::{Flags, Grammar, Handler, Own, Spec};
 
 use crate::keyspace::Keyspace;
 use crate::resp::{Failure, Reply};
@@ -91,7 +91,13 @@ pub fn find(name: &[u8]) -> Option<&'static Spec> {
 
 /// Errors that many commands share, in Redis' words.
 pub mod errors {
-    use super::Failure;
+    use super::{Failure, Spec};
+
+    /// Too few or too many words.
+    pub fn arity(spec: &Spec) -> Failure {
+        let name = spec.full_name.to_ascii_lowercase();
+        Failure::text(format!("ERR wrong number of arguments for '{name}' command"))
+    }
 
     pub const SYNTAX: Failure = Failure::new("ERR syntax error");
     pub const WRONG_TYPE: Failure =

@@ -24,6 +24,22 @@ macro_rules! bits {
                 Self(self.0 | other.0)
             }
 
+            pub const fn of(all: &[Self]) -> Self {
+                let mut bits = Self(0);
+                let mut index = 0;
+                while index < all.len() {
+                    bits = bits.or(all[index]);
+                    index += 1;
+                }
+                bits
+            }
+
+            /// The one of that name, in any case.
+            pub fn named(name: &[u8]) -> Option<Self> {
+                let same = |text: &str| name.eq_ignore_ascii_case(text.as_bytes());
+                Self::NAMES.iter().find(|(_, text)| same(text)).map(|(flag, _)| *flag)
+            }
+
             pub fn names(self) -> impl Iterator<Item = &'static str> {
                 Self::NAMES.iter().filter(move |(flag, _)| self.has(*flag)).map(|(_, name)| *name)
             }
@@ -49,7 +65,7 @@ bits! {
 }
 
 bits! {
-    /// ACL categories beyond those that follow from the flags and the group.
+    /// ACL categories, those that follow from the flags among them.
     Acl: u32 {
         KEYSPACE = "keyspace", READ = "read", WRITE = "write", SET = "set", SORTEDSET = "sortedset",
         LIST = "list", HASH = "hash", STRING = "string", BITMAP = "bitmap", HYPERLOGLOG = "hyperloglog",
@@ -73,6 +89,8 @@ pub enum Begin {
     Index(usize),
     /// After this word, looked for from an index on (from the end, if negative).
     Keyword(&'static str, isize),
+    /// Only the command itself can tell.
+    Unknown,
 }
 
 /// Which arguments of the run are keys.
@@ -83,6 +101,8 @@ pub enum Find {
     Range { last: isize, step: usize, limit: usize },
     /// As many as the number at `index` says, from `first` on.
     Count { index: usize, first: usize, step: usize },
+    /// Only the command itself can tell.
+    Unknown,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -92,6 +112,21 @@ pub struct KeySpec {
     pub find: Find,
     pub notes: Option<&'static str>,
 }
+
+impl KeySpec {
+    /// Every `step`-th argument from `first` on, up to `last` after it (from the end, if negative).
+    pub const fn range(first: usize, last: isize, step: usize, flags: KeyFlags) -> Self {
+        let find = Find::Range { last, step, limit: 0 };
+        Self { flags, begin: Begin::Index(first), find, notes: None }
+    }
+
+    pub const fn notes(self, notes: &'static str) -> Self {
+        Self { notes: Some(notes), ..self }
+    }
+}
+
+/// For [`Kind::Key`]: a key that no key spec finds.
+pub const NO_KEY_SPEC: usize = usize::MAX;
 
 /// The type of an argument.
 #[derive(Debug, Clone, Copy)]
@@ -111,6 +146,14 @@ pub enum Kind {
     Block(&'static [Arg]),
 }
 
+/// The least value of an integer argument, and the answers to others.
+#[derive(Debug, Clone, Copy)]
+pub struct Least {
+    pub least: i64,
+    pub below: &'static str,
+    pub other: &'static str,
+}
+
 /// An argument, as `COMMAND DOCS` shows it and as the parser reads it.
 #[derive(Debug, Clone, Copy)]
 pub struct Arg {
@@ -122,7 +165,14 @@ pub struct Arg {
     pub multiple: bool,
     /// The token stands before each of several values.
     pub multiple_token: bool,
+    /// It is required, but stands anywhere among the optional ones around it.
+    pub anywhere: bool,
+    /// What an integer is held to as soon as it is read.
+    pub least: Option<Least>,
+    /// The key spec of an argument that is not a key itself.
+    pub key_spec: Option<usize>,
     pub since: Option<&'static str>,
+    pub deprecated: Option<&'static str>,
     /// What `COMMAND DOCS` prints instead of the name.
     pub display: Option<&'static str>,
 }
@@ -136,9 +186,18 @@ impl Arg {
             optional: false,
             multiple: false,
             multiple_token: false,
+            anywhere: false,
+            least: None,
+            key_spec: None,
             since: None,
+            deprecated: None,
             display: None,
         }
+    }
+
+    /// A token alone.
+    pub const fn flag(name: &'static str, token: &'static str) -> Self {
+        Self::new(name, Kind::Flag).token(token)
     }
 
     pub const fn token(self, token: &'static str) -> Self {
@@ -153,9 +212,51 @@ impl Arg {
         Self { multiple: true, ..self }
     }
 
+    pub const fn multiple_token(self) -> Self {
+        Self { multiple_token: true, ..self }
+    }
+
+    pub const fn anywhere(self) -> Self {
+        Self { anywhere: true, ..self }
+    }
+
+    /// An integer of at least `least`; what is less, or no integer, is answered with `failure`.
+    pub const fn least(self, least: i64, failure: &'static str) -> Self {
+        self.least_or(least, failure, failure)
+    }
+
+    /// An integer of at least `least`: what is less is answered with `below`, what is no integer with `other`.
+    pub const fn least_or(self, least: i64, below: &'static str, other: &'static str) -> Self {
+        Self { least: Some(Least { least, below, other }), ..self }
+    }
+
+    pub const fn key_spec(self, index: usize) -> Self {
+        Self { key_spec: Some(index), ..self }
+    }
+
     pub const fn since(self, since: &'static str) -> Self {
         Self { since: Some(since), ..self }
     }
+
+    pub const fn deprecated(self, since: &'static str) -> Self {
+        Self { deprecated: Some(since), ..self }
+    }
+
+    pub const fn display(self, display: &'static str) -> Self {
+        Self { display: Some(display), ..self }
+    }
+}
+
+/// How the words of a request are matched with the declared arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grammar {
+    /// A word that fits nowhere is a syntax error.
+    Declared,
+    /// The same, but words after the last argument are answered as a wrong number of them.
+    Bounded,
+    /// The command reads the words itself, because Redis answers what is wrong with them in its own order or
+    /// words. It may call [`Args::read`] when it is ready for it.
+    Own,
 }
 
 /// How a command runs.
@@ -202,6 +303,11 @@ pub struct Spec {
     pub subcommands: &'static [&'static Spec],
     pub history: &'static [(&'static str, &'static str)],
     pub hints: &'static [&'static str],
+    /// Since when it is, and what to use instead.
+    pub deprecated: Option<(&'static str, &'static str)>,
+    /// Made for the server and its tools, not for clients.
+    pub system: bool,
+    pub grammar: Grammar,
     pub handler: Handler,
 }
 
@@ -213,7 +319,7 @@ impl Spec {
         summary: "",
         since: "1.0.0",
         group: "generic",
-        complexity: "O(1)",
+        complexity: "",
         arity: 1,
         flags: Flags(0),
         acl: Acl(0),
@@ -222,6 +328,9 @@ impl Spec {
         subcommands: &[],
         history: &[],
         hints: &[],
+        deprecated: None,
+        system: false,
+        grammar: Grammar::Declared,
         handler: Handler::Container,
     };
 
