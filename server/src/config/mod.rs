@@ -85,33 +85,34 @@ impl Config {
 
     /// CONFIG SET: all of the changes or none.
     pub fn set<N: AsRef<[u8]>, V: AsRef<[u8]>>(&self, changes: &[(N, V)]) -> Result<Config, SetError> {
-        let mut named: Vec<(&'static Setting, &[u8])> = Vec::with_capacity(changes.len());
+        let mut named: Vec<(&'static Setting, &'static str, &[u8])> = Vec::with_capacity(changes.len());
         let mut refused: Option<SetError> = None;
         for (name, value) in changes {
             let text = String::from_utf8_lossy(name.as_ref());
-            let Some(setting) = find(&text) else {
+            let Some((setting, name)) = settings::find_spelled(&text) else {
                 return Err(refused.unwrap_or_else(|| SetError::Unknown(text.into_owned())));
             };
-            let twice = named.iter().any(|(other, _)| std::ptr::eq(*other, setting));
+            // A name and its alias are two names to Redis, of which the later counts.
+            let twice = named.iter().any(|(_, other, _)| *other == name);
             let reason = match setting.when {
                 When::Start => Some("can't set immutable config"),
                 When::Live if twice => Some("duplicate parameter"),
                 When::Live => None,
             };
             if let Some(reason) = reason {
-                refused.get_or_insert(SetError::Refused { name: setting.name, reason: reason.into() });
+                refused.get_or_insert(SetError::Refused { name, reason: reason.into() });
             }
-            named.push((setting, value.as_ref()));
+            named.push((setting, name, value.as_ref()));
         }
         if let Some(refused) = refused {
             return Err(refused);
         }
         let mut next = self.clone();
-        for (setting, value) in named {
+        for (setting, name, value) in named {
             let read = std::str::from_utf8(value)
                 .map_err(|_| "argument must be UTF-8 text".to_owned())
                 .and_then(|value| (setting.read)(&mut next, &[value.to_owned()], false));
-            read.map_err(|reason| SetError::Refused { name: setting.name, reason })?;
+            read.map_err(|reason| SetError::Refused { name, reason })?;
         }
         next.settle_passwords();
         Ok(next)

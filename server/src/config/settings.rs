@@ -217,7 +217,13 @@ impl Kind<u32> for Hertz {
 
 /// The setting of a name or alias, whatever its case.
 pub fn find(name: &str) -> Option<&'static Setting> {
-    SETTINGS.iter().find(|setting| setting.names().any(|known| known.eq_ignore_ascii_case(name)))
+    find_spelled(name).map(|(setting, _)| setting)
+}
+
+/// The same, with which of its names it was.
+pub(super) fn find_spelled(name: &str) -> Option<(&'static Setting, &'static str)> {
+    let mut names = SETTINGS.iter().flat_map(|setting| setting.names().map(move |name| (setting, name)));
+    names.find(|(_, known)| known.eq_ignore_ascii_case(name))
 }
 
 impl Setting {
