@@ -5,7 +5,7 @@
 
 use super::segment::Segment;
 use super::write::Writer;
-use super::{Core, LogError, mark, read};
+use super::{Core, LogError, STATE_FULL, STATE_WELL, mark, read};
 use crate::replication::position::{EpochStart, Offset, Position};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,7 +26,7 @@ impl Core {
         let segments = self.view.lock().segments().to_vec();
         let (keep, drop) = segments.split_at(segments.partition_point(|s| s.base.offset <= to.offset));
         self.rewind(&mut writer, keep.to_vec(), to);
-        self.lower_mark(&mut mark, to.offset)
+        Self::lower_mark(&mut mark, to.offset)
             .and_then(|()| self.remove_files(&writer, drop.iter().rev()))
             .and_then(|()| match keep.last() {
                 Some(last) => {
@@ -48,10 +48,15 @@ impl Core {
             let epoch = EpochStart { epoch: to.epoch, start: to.offset };
             tail.set_epochs(if to.epoch > 0 { vec![epoch] } else { Vec::new() });
         }
-        self.lower_mark(&mut mark, 0)
+        Self::lower_mark(&mut mark, 0)
             .and_then(|()| self.remove_files(&writer, segments.iter().rev()))
             .and_then(|()| self.begin_at(&mut writer, to))
-            .map_err(|e| self.fail(e))
+            .map_err(|e| self.fail(e))?;
+        // All before `to` is in the snapshot, which is safe.
+        let _order = self.order.lock();
+        self.synced.store(to.offset, Ordering::Release);
+        self.held.store(to.offset, Ordering::Release);
+        Ok(())
     }
 
     /// Makes the first segment of an emptied log, so that where it starts is known after a crash.
@@ -71,6 +76,8 @@ impl Core {
         let mut tail = self.tail.lock();
         tail.rewind(to);
         writer.stuck = None;
+        // Nothing waits for room any more; the next write finds out anew.
+        self.state.compare_exchange(STATE_FULL, STATE_WELL, Ordering::AcqRel, Ordering::Acquire).ok();
         writer.written = to;
         writer.unsynced.retain(|s| segments.iter().any(|kept| kept.base == s.base));
         writer.active = segments.last().cloned();
@@ -82,7 +89,7 @@ impl Core {
         self.held.store(self.held.load(Ordering::Acquire).min(to.offset), Ordering::Release);
     }
 
-    fn lower_mark(&self, mark: &mut Option<mark::Mark>, to: Offset) -> Result<(), LogError> {
+    fn lower_mark(mark: &mut Option<mark::Mark>, to: Offset) -> Result<(), LogError> {
         match mark {
             Some(mark) => mark.lower(to).map_err(LogError::io("write", mark::FILE_NAME.as_ref())),
             None => Ok(()),
@@ -107,7 +114,10 @@ impl Core {
         let (gone, start) = {
             let mut view = self.view.lock();
             let segments = view.segments();
-            let gone = segments.windows(2).take_while(|pair| pair[1].base.offset <= before).count();
+            // The segment that is to be the first must be on disk, its name too, before the last one before it goes.
+            let synced = self.synced.load(Ordering::Acquire);
+            let droppable = |base: Offset| base <= before && base < synced;
+            let gone = segments.windows(2).take_while(|pair| droppable(pair[1].base.offset)).count();
             let gone = segments[..gone].to_vec();
             view.trim(gone.len());
             (gone, view.start())

@@ -23,6 +23,7 @@ mod background;
 mod cut;
 mod read;
 mod mark;
+pub mod memory;
 mod recover;
 mod scan;
 mod segment;
@@ -405,3 +406,6 @@ impl Core {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

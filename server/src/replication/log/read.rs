@@ -143,11 +143,17 @@ impl View {
             }
         };
         let next = self.index.partition_point(|p| p.offset <= offset);
-        next.checked_sub(1).and_then(|i| self.index.get(i)).copied().map(&mut consider);
+        if let Some(p) = next.checked_sub(1).and_then(|i| self.index.get(i)) {
+            consider(*p);
+        }
         let next = self.chunks.partition_point(|(p, _)| p.offset <= offset);
-        next.checked_sub(1).and_then(|i| self.chunks.get(i)).map(|(p, _)| consider(*p));
+        if let Some((p, _)) = next.checked_sub(1).and_then(|i| self.chunks.get(i)) {
+            consider(*p);
+        }
         let next = self.segments.partition_point(|s| s.base.offset <= offset);
-        next.checked_sub(1).and_then(|i| self.segments.get(i)).map(|s| consider(s.base));
+        if let Some(segment) = next.checked_sub(1).and_then(|i| self.segments.get(i)) {
+            consider(segment.base);
+        }
         if self.written.offset <= offset {
             consider(self.written);
         }

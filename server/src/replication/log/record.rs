@@ -51,9 +51,8 @@ impl Header {
     /// Reads length and checksum, once enough bytes are there.
     pub fn parse(bytes: &[u8]) -> Result<Option<Self>, RecordError> {
         let Some(prefix) = bytes.first_chunk::<PREFIX_BYTES>() else { return Ok(None) };
-        let [a, b, c, d, e, f, g, h] = *prefix;
-        let len = u32::from_le_bytes([a, b, c, d]);
-        let crc = u32::from_le_bytes([e, f, g, h]);
+        let both = u64::from_le_bytes(*prefix);
+        let (len, crc) = (both as u32, (both >> 32) as u32);
         if (len as usize) < FIXED_BYTES || len as usize > FIXED_BYTES + PAYLOAD_BYTES_MAX {
             return Err(RecordError::Length(len));
         }

@@ -207,10 +207,12 @@ fn cut(disk: &dyn Disk, dir: &Path, found: &mut Found, tear: Tear, bases: &[Offs
     Ok(())
 }
 
-/// Syncs what an earlier process may have only written: what this one serves must outlast a crash.
+/// Syncs what an earlier process may have only written, or only cut: what this one serves must outlast a crash, and
+/// what was cut must not come back.
 fn settle(disk: &dyn Disk, dir: &Path, found: &Found, mark: &mut Mark) -> Result<(), LogError> {
     let end = found.end.offset;
-    if found.segments.is_empty() || (mark.offset() == end && found.cut.is_none()) {
+    disk.sync_dir(dir).map_err(LogError::io("sync", dir))?;
+    if found.segments.is_empty() {
         return Ok(());
     }
     let ends = found.segments.iter().skip(1).map(|s| s.base.offset).chain([end]);
@@ -219,7 +221,6 @@ fn settle(disk: &dyn Disk, dir: &Path, found: &Found, mark: &mut Mark) -> Result
             segment.file.sync().map_err(segment.error("sync"))?;
         }
     }
-    disk.sync_dir(dir).map_err(LogError::io("sync", dir))?;
     let noted = mark.note(end).and_then(|()| mark.sync());
     noted.map_err(LogError::io("write", &dir.join(mark::FILE_NAME)))
 }

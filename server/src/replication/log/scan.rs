@@ -28,7 +28,9 @@ pub struct Stop {
 pub fn scan(segment: &Segment) -> Result<Scanned, LogError> {
     let size = segment.file.size().map_err(segment.error("read"))?;
     let at = segment.place(segment.base.offset);
-    let mut input = Input { segment, at, left: size - at, buffer: vec![0; BUFFER_BYTES], used: 0, filled: 0 };
+    let left = size - at;
+    let buffer = vec![0; BUFFER_BYTES.min(left as usize)];
+    let mut input = Input { segment, at, left, buffer, used: 0, filled: 0 };
     let mut found =
         Scanned { end: segment.base, time_ms: 0, epochs: Vec::new(), index: Vec::new(), stop: None };
     let mut indexed = segment.base.offset;

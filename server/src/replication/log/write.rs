@@ -189,6 +189,7 @@ impl Core {
         }
         if let Some(mark) = mark
             && mark.offset() < upto
+            && !segments.is_empty()
         {
             let noted = mark.note(upto);
             // With each new segment the mark itself becomes durable: it is never much behind.

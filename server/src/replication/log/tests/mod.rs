@@ -1,0 +1,31 @@
+mod crash;
+mod faults;
+mod shared;
+
+use super::memory::MemoryDisk;
+use super::*;
+
+/// A log on `disk` with small segments, without a thread, whose failures are counted instead of fatal.
+fn options(disk: &MemoryDisk, fsync: Fsync) -> Options {
+    let mut options = Options::new(Some("/log".into()));
+    options.disk = Arc::new(disk.clone());
+    options.fsync = fsync;
+    options.segment_bytes = 500;
+    options.background = false;
+    options.hooks.fatal = Box::new(|_| {});
+    options
+}
+
+fn payloads(log: &Log, from: Offset) -> Vec<Vec<u8>> {
+    let mut records = log.records(from).unwrap();
+    let mut all = Vec::new();
+    while let Some(record) = records.next_until(Offset::MAX).unwrap() {
+        all.push(record.payload.to_vec());
+    }
+    all
+}
+
+/// The `i`th payload of tests that count.
+fn numbered(i: u64) -> Vec<u8> {
+    format!("record {i} {}", "x".repeat((i % 50) as usize)).into_bytes()
+}
