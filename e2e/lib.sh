@@ -1,0 +1,57 @@
+# shellcheck shell=bash
+# What every script here shares: where things are kept, one run at a time, waiting for conditions.
+#
+# Nothing is written into the checkout. What may be reused (compiled binaries, the Docker engine's layers)
+# and the state of a running cluster live under $CACHE.
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+ROOT=$(dirname "$HERE")
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/botellier
+export GOFLAGS=-buildvcs=false CARGO_TARGET_DIR=$CACHE/target
+mkdir -p "$CACHE"
+
+say() { printf '[%s] %s\n' "$(date +%T)" "$*"; }
+fail() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+
+# Take the lock that all commands share; daemons are started without it (9>&-).
+only_run() {
+  exec 9<>"$CACHE/lock"
+  flock -n 9 || fail "another run is at work (process $(cat "$CACHE/lock")); wait for it or end it"
+  echo $$ >"$CACHE/lock"
+}
+
+# wait_for SECONDS COMMAND...: until the command succeeds.
+wait_for() {
+  local until=$((SECONDS + $1)); shift
+  until "$@" >/dev/null 2>&1; do
+    [ $SECONDS -lt $until ] || { echo "gave up waiting for: $*" >&2; return 1; }
+    sleep 0.2
+  done
+}
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+# packages NAME...: install Debian's packages that are missing, without starting their services.
+packages() {
+  local missing=() package policy=/usr/sbin/policy-rc.d made=
+  for package in "$@"; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  say "installing ${missing[*]}"
+  if [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+    as_root chmod +x $policy
+    made=yes
+  fi
+  local status=0
+  { as_root apt-get update -q && as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -q --no-install-recommends "${missing[@]}"; } >"$CACHE/apt.log" 2>&1 || status=$?
+  [ -z "$made" ] || as_root rm $policy
+  [ $status = 0 ] || { tail -20 "$CACHE/apt.log" >&2; fail "could not install ${missing[*]}"; }
+}
+
+# fingerprint PATH...: a hash of the files' contents and names.
+fingerprint() {
+  (cd "$ROOT" && find "$@" -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16)
+}
