@@ -7,6 +7,7 @@
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(dirname "$HERE")
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/botellier
+PATH=$CACHE/bin:$PATH
 export GOFLAGS=-buildvcs=false CARGO_TARGET_DIR=$CACHE/target
 mkdir -p "$CACHE"
 
@@ -54,4 +55,15 @@ packages() {
 # fingerprint PATH...: a hash of the files' contents and names.
 fingerprint() {
   (cd "$ROOT" && find "$@" -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16)
+}
+
+# choose_cluster [KIND]: what was asked for, or kind where it is there with its node image, or our own.
+choose_cluster() {
+  case "${1:-}" in
+    own | kind | current) echo "$1" ;;
+    '')
+      if command -v kind >/dev/null && [ -n "$(docker image ls -q kindest/node 2>/dev/null)" ]; then echo kind; else echo own; fi
+      ;;
+    *) fail "no cluster '$1': own, kind or current" ;;
+  esac
 }
