@@ -6,6 +6,9 @@ use crate::command::{self, Flags, Handler, Own, Spec};
 use crate::resp::{Failure, Protocol, Request};
 use crate::session::Client;
 
+/// A client that is held back by a handover looks again after this at the latest.
+const DRAIN_MS_MAX: u64 = 1_000;
+
 pub(super) enum Pass {
     Run,
     /// It belongs to the `MULTI` under way.
@@ -88,7 +91,8 @@ impl Engine {
             }
             return Pass::Queue;
         }
-        match self.server.paused_until(spec, self.keyspace.now) {
+        let drained = self.drained.then_some(self.keyspace.now + DRAIN_MS_MAX);
+        match drained.or_else(|| self.server.paused_until(spec, self.keyspace.now)) {
             Some(until) => Pass::Pause(until),
             None => Pass::Run,
         }

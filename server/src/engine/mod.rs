@@ -58,6 +58,8 @@ pub struct Engine {
     journal: Box<dyn Journal>,
     /// Whether a write can be executed but not yet committed, so that replies must say what they wait for.
     replicated: bool,
+    /// A handover is under way: nothing is executed.
+    drained: bool,
     uncommitted: observe::Uncommitted,
     blocked: blocking::Queues,
     watchers: transaction::Watchers,
@@ -72,6 +74,7 @@ impl Engine {
             server: Server::new(config),
             journal,
             replicated: false,
+            drained: false,
             uncommitted: observe::Uncommitted::default(),
             blocked: blocking::Queues::default(),
             watchers: transaction::Watchers::default(),
@@ -84,6 +87,9 @@ impl Engine {
     pub fn execute(&mut self, id: ClientId, batch: &Batch, from: usize, now_ms: u64) -> Progress {
         let Some(mut client) = self.clients.take(id) else { return Progress::Close };
         self.advance_clock(now_ms);
+        if self.replicated {
+            self.uncommitted.committed(self.journal.committed());
+        }
         client.last_active = Instant::now();
         let mut progress = Progress::Done;
         for index in from..batch.len() {
@@ -254,11 +260,6 @@ impl Engine {
     /// Collect touched keys only while somebody cares.
     fn track(&mut self) {
         self.keyspace.tracking = self.replicated || !self.blocked.is_empty() || !self.watchers.is_empty();
-    }
-
-    /// The commit offset moved.
-    pub fn committed(&mut self, offset: Offset) {
-        self.uncommitted.committed(offset);
     }
 
     /// Work that is due by the clock; call it some ten times a second, and [`Engine::next_deadline`] says when sooner.

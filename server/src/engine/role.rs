@@ -3,6 +3,7 @@
 use super::Engine;
 use crate::command::server::Status;
 use crate::resp::Reply;
+use crate::session::{Blocked, Offset};
 
 impl Engine {
     /// Take a part. Only a leader decides about expiry; in a cluster replies wait for commits.
@@ -32,6 +33,24 @@ impl Engine {
                 client.closing = true;
             } else {
                 client.kill();
+            }
+        }
+    }
+
+    /// Execute nothing more until [`Engine::undrain`]: a handover is under way. Returns the end of the log.
+    pub fn drain(&mut self) -> Offset {
+        self.drained = true;
+        self.journal.end()
+    }
+
+    /// The handover did not come about: clients that were held back go on.
+    pub fn undrain(&mut self) {
+        self.drained = false;
+        for client in self.clients.iter_mut() {
+            if matches!(client.blocked, Some(Blocked::Pause)) {
+                client.blocked = None;
+                client.deadline = None;
+                client.wake.notify_one();
             }
         }
     }

@@ -145,7 +145,11 @@ impl Peer for InProcess {
 
     fn blocked(&mut self, count: usize) -> Result<(), String> {
         let blocked = self.connections.values().filter(|connection| connection.blocked).count();
-        if blocked == count { Ok(()) } else { Err(format!("expected {count} blocked clients, found {blocked}")) }
+        if blocked == count {
+            Ok(())
+        } else {
+            Err(format!("expected {count} blocked clients, found {blocked}"))
+        }
     }
 
     fn close(&mut self, name: &str, _half: bool) {

@@ -43,7 +43,9 @@ impl Pattern {
             Pattern::Anything => true,
             Pattern::Exactly(expected) => expected == value,
             Pattern::Like(expected) => like(expected, value),
-            Pattern::Between(low, high) => matches!(value, Value::Int(number) if (low..=high).contains(&number)),
+            Pattern::Between(low, high) => {
+                matches!(value, Value::Int(number) if (low..=high).contains(&number))
+            }
             Pattern::Capture(name) => {
                 captured.insert(name.clone(), text(value));
                 true
@@ -93,7 +95,9 @@ fn like(pattern: &Value, value: &Value) -> bool {
 /// The text of a reply, to be put into a later request.
 fn text(value: &Value) -> Vec<u8> {
     match value {
-        Value::Status(text) | Value::Error(text) | Value::Bulk(text) | Value::Verbatim(_, text) => text.clone(),
+        Value::Status(text) | Value::Error(text) | Value::Bulk(text) | Value::Verbatim(_, text) => {
+            text.clone()
+        }
         Value::Int(number) => number.to_string().into_bytes(),
         Value::Double(text) | Value::Big(text) => text.clone().into_bytes(),
         other => show(other).into_bytes(),
@@ -104,7 +108,11 @@ fn text(value: &Value) -> Vec<u8> {
 pub fn show(value: &Value) -> String {
     let line = |mark: char, text: &[u8]| {
         let plain = text.iter().all(|byte| (b' '..=b'~').contains(byte));
-        if plain { format!("{mark}{}", String::from_utf8_lossy(text)) } else { format!("{mark}{}", quote(text)) }
+        if plain {
+            format!("{mark}{}", String::from_utf8_lossy(text))
+        } else {
+            format!("{mark}{}", quote(text))
+        }
     };
     match value {
         Value::Status(text) => line('+', text),

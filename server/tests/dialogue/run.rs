@@ -50,7 +50,8 @@ pub trait Peer {
 }
 
 pub fn run(name: &str, script: &Script, who: Who, peer: &mut dyn Peer) -> Vec<String> {
-    let mut dialogue = Dialogue { who, peer, captured: Captured::new(), blocked: BTreeMap::new(), only: None };
+    let mut dialogue =
+        Dialogue { who, peer, captured: Captured::new(), blocked: BTreeMap::new(), only: None };
     let mut disagreements = Vec::new();
     let mut steps = script.steps.iter().peekable();
     while let Some((line, step)) = steps.next() {
@@ -142,7 +143,9 @@ impl Dialogue<'_> {
                 self.peer.send(connection, &wire::encode(&["PING"]))?;
                 match self.peer.receive(connection) {
                     Ok(Value::Status(text)) if text == b"PONG" => Ok(()),
-                    Ok(Value::Many(_, items)) if items.first() == Some(&Value::Bulk(b"pong".to_vec())) => Ok(()),
+                    Ok(Value::Many(_, items)) if items.first() == Some(&Value::Bulk(b"pong".to_vec())) => {
+                        Ok(())
+                    }
                     other => Err(format!("expected nothing, got {}", came(&other))),
                 }
             }

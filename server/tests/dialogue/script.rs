@@ -43,11 +43,22 @@ impl Side {
 
 #[derive(Debug)]
 pub enum Step {
-    Send { connection: String, request: Request, until: bool },
-    Expect { connection: String, side: Option<Side>, what: What },
+    Send {
+        connection: String,
+        request: Request,
+        until: bool,
+    },
+    Expect {
+        connection: String,
+        side: Option<Side>,
+        what: What,
+    },
     /// `@only`: the steps up to the next such line are for that side.
     Only(Option<Side>),
-    Close { connection: String, half: bool },
+    Close {
+        connection: String,
+        half: bool,
+    },
 }
 
 #[derive(Debug)]
