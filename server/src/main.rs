@@ -1,1 +1,49 @@
-fn main() {}
+//! `botellier-server [FILE] [--setting value ...]`
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use botellier_server::config::{self, Config, Start};
+use botellier_server::node;
+
+fn main() -> ExitCode {
+    match config::start(std::env::args().skip(1)) {
+        Ok(Start::Print(text)) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Ok(Start::Run(config)) => run(*config),
+        Err(error) => fail(&error),
+    }
+}
+
+fn run(config: Config) -> ExitCode {
+    let log = match config::log::init(&config) {
+        Ok(log) => log,
+        Err(error) => return fail(&error),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error),
+    };
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        pid = std::process::id(),
+        port = config.port,
+        config = config.file().map(tracing::field::debug),
+        "botellier-server starts"
+    );
+    match runtime.block_on(node::run(Arc::new(config), log)) {
+        Ok(()) => {
+            tracing::info!("ended in order");
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(&error),
+    }
+}
+
+/// One line on standard error, whatever the log does.
+fn fail(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("botellier-server: {error}");
+    ExitCode::FAILURE
+}

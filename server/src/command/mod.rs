@@ -18,6 +18,7 @@ pub mod transaction;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 pub use args::Args;
 pub use spec::{Flags, Grammar, Handler, Own, Spec};
@@ -56,9 +57,27 @@ pub enum Verdict {
 /// What the node, not the engine, can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Order {
-    Save { background: bool },
-    Shutdown { save: Option<bool>, now: bool, force: bool, abort: bool },
-    Failover { to: Option<(String, u16)>, force: bool, abort: bool, timeout_ms: Option<u64> },
+    Save {
+        background: bool,
+    },
+    /// `CONFIG REWRITE`.
+    Rewrite,
+    /// `DEBUG SLEEP`: serve nobody for so long.
+    Sleep {
+        time: Duration,
+    },
+    Shutdown {
+        save: Option<bool>,
+        now: bool,
+        force: bool,
+        abort: bool,
+    },
+    Failover {
+        to: Option<(String, u16)>,
+        force: bool,
+        abort: bool,
+        timeout_ms: Option<u64>,
+    },
 }
 
 /// The commands of each group.

@@ -117,6 +117,10 @@ impl Engine {
         }
     }
 
+    pub fn has_orders(&self) -> bool {
+        !self.orders.is_empty()
+    }
+
     /// Orders for the node since the last call. It answers each with [`Engine::answer`].
     pub fn take_orders(&mut self) -> Vec<(ClientId, Order)> {
         std::mem::take(&mut self.orders)

@@ -1,1 +1,39 @@
-//! (room)
+//! Clients' bytes in and out: listeners, and one task for each connection.
+//!
+//! A connection's task reads into its parser's buffer, parses all complete requests, locks the engine once for them,
+//! takes the output, and lets it go as the [`Gate`] allows: one read, one lock, one write for each wake-up. While
+//! replies are held for a commit it goes on reading, up to a bound.
+//!
+//! Deliberately absent: what commands mean, which part the node plays, and time-outs (the engine's tick has them).
+
+mod connection;
+mod listener;
+mod output;
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+pub use listener::serve;
+
+use crate::engine::Engine;
+use crate::metrics::Metrics;
+use crate::replication::gate::Gate;
+
+/// What all connections share.
+pub struct Net {
+    pub engine: Arc<Mutex<Engine>>,
+    pub gate: Arc<Gate>,
+    /// What was put in the log goes on its way: called after each batch, outside of the engine's lock.
+    pub flush: Box<dyn Fn() + Send + Sync>,
+    pub metrics: Arc<Metrics>,
+    /// Told when a client began to wait: there may be an order for the node, or a new deadline.
+    pub attention: Arc<Notify>,
+}
+
+/// Milliseconds since 1970.
+pub fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64)
+}

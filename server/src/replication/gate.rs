@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 
@@ -36,9 +36,12 @@ pub struct Gate {
     waiters: Mutex<Waiters>,
 }
 
+/// A place among those who wait: by offset, then by who came first.
+pub type Place = (Offset, u64);
+
 #[derive(Debug, Default)]
 struct Waiters {
-    by_offset: BTreeMap<(Offset, u64), Waker>,
+    by_offset: BTreeMap<Place, Waker>,
     next: u64,
 }
 
@@ -93,23 +96,41 @@ impl Gate {
 
     /// Wait until such a reply may leave or is void.
     pub async fn wait(&self, term: Term, after: Offset) -> Pass {
-        let mut place = Place { gate: self, key: None };
-        poll_fn(|context| {
-            let mut waiters = self.waiters.lock();
-            // Under the lock: whoever frees it afterwards finds the waker.
-            match self.pass(term, after) {
-                Pass::Wait => {
-                    let key = *place.key.get_or_insert_with(|| {
-                        waiters.next += 1;
-                        (after, waiters.next)
-                    });
-                    waiters.by_offset.insert(key, context.waker().clone());
-                    Poll::Pending
-                }
-                pass => Poll::Ready(pass),
+        let mut waiting = Waiting { gate: self, place: None };
+        poll_fn(|context| self.poll_pass(&mut waiting.place, term, after, context)).await
+    }
+
+    /// As [`Gate::wait`], for a task that waits for other things too. `place` is its place among those who wait, to be
+    /// given back by [`Gate::give_up`] if it stops waiting.
+    pub fn poll_pass(
+        &self,
+        place: &mut Option<Place>,
+        term: Term,
+        after: Offset,
+        context: &Context<'_>,
+    ) -> Poll<Pass> {
+        let mut waiters = self.waiters.lock();
+        // Under the lock: whoever frees it afterwards finds the waker.
+        match self.pass(term, after) {
+            Pass::Wait => {
+                let key = *place.get_or_insert_with(|| {
+                    waiters.next += 1;
+                    (after, waiters.next)
+                });
+                waiters.by_offset.insert(key, context.waker().clone());
+                Poll::Pending
             }
-        })
-        .await
+            pass => {
+                place.take().and_then(|key| waiters.by_offset.remove(&key));
+                Poll::Ready(pass)
+            }
+        }
+    }
+
+    pub fn give_up(&self, place: &mut Option<Place>) {
+        if let Some(key) = place.take() {
+            self.waiters.lock().by_offset.remove(&key);
+        }
     }
 
     /// Everything up to `offset` is committed.
@@ -148,17 +169,15 @@ impl Gate {
     }
 }
 
-/// A waiter's place, given back when it stops waiting.
-struct Place<'g> {
+/// Whoever stops waiting leaves nothing behind.
+struct Waiting<'g> {
     gate: &'g Gate,
-    key: Option<(Offset, u64)>,
+    place: Option<Place>,
 }
 
-impl Drop for Place<'_> {
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if let Some(key) = self.key {
-            self.gate.waiters.lock().by_offset.remove(&key);
-        }
+        self.gate.give_up(&mut self.place);
     }
 }
 

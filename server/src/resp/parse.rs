@@ -49,6 +49,13 @@ pub enum ParseError {
     QueryLimit,
 }
 
+impl ParseError {
+    /// A client that has authenticated could send this; the parser goes on where it stopped then.
+    pub fn is_for_strangers(self) -> bool {
+        matches!(self, ParseError::UnauthenticatedMultibulk | ParseError::UnauthenticatedBulk)
+    }
+}
+
 /// The requests of one read, sharing the bytes that they came in.
 #[derive(Debug, Default)]
 pub struct Batch {
@@ -66,6 +73,13 @@ impl Batch {
 
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
+    }
+
+    /// Let go of the bytes, so that the parser can use their memory again.
+    pub fn clear(&mut self) {
+        self.bytes = Bytes::new();
+        self.args.clear();
+        self.ends.clear();
     }
 
     pub fn get(&self, index: usize) -> Request<'_> {
@@ -199,11 +213,13 @@ impl Parser {
                 Some(b'*') => {}
                 Some(_) => return self.inline(),
             }
+            let start = *position;
             let Some(count) = number_line(&self.buffer, position, ParseError::BigMultibulkCount)? else {
                 return Ok(false);
             };
             let count = count.filter(|n| *n <= ARGS_MAX).ok_or(ParseError::MultibulkLength)?;
             if count > ARGS_MAX_UNAUTHENTICATED && !limits.authenticated {
+                *position = start;
                 return Err(ParseError::UnauthenticatedMultibulk);
             }
             if count <= 0 {
@@ -230,6 +246,7 @@ impl Parser {
                 Some(b'$') => {}
                 Some(other) => return Err(ParseError::ExpectedBulk(*other)),
             }
+            let start = *position;
             let Some(length) = number_line(&self.buffer, position, ParseError::BigBulkCount)? else {
                 return Ok(false);
             };
@@ -237,6 +254,7 @@ impl Parser {
                 .filter(|n| *n >= 0 && *n as usize <= limits.bulk_bytes_max)
                 .ok_or(ParseError::BulkLength)?;
             if length > BULK_MAX_UNAUTHENTICATED && !limits.authenticated {
+                *position = start;
                 return Err(ParseError::UnauthenticatedBulk);
             }
             length as usize

@@ -18,6 +18,9 @@ pub type ClientId = u64;
 /// A position in the log's stream: a reply may leave once everything before it is committed.
 pub type Offset = u64;
 
+/// What a reply waits for that observed committed data only: that this node still leads. No record ends here.
+pub const LEASE_ONLY: Offset = 1;
+
 /// One reply or push message of a client, in order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Out {

@@ -1,0 +1,368 @@
+//! One connection: requests in, replies out, in one task.
+
+use std::future::{Future as _, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+use tokio::time::{Sleep, sleep};
+
+use super::output::Output;
+use super::{Net, now_ms};
+use crate::config::{Config, OutputLimit};
+use crate::engine::Progress;
+use crate::replication::gate::{Pass, Place};
+use crate::resp::{Batch, Failure, Limits, ParseError, Parser, Protocol};
+use crate::session::{ClientId, LEASE_ONLY, Offset, Out};
+
+/// What one read asks for at least.
+const READ_BYTES: usize = 16 * 1024;
+
+/// An empty buffer that grew beyond this is given back.
+const KEPT_BYTES_MAX: usize = 64 * 1024;
+
+/// With so many bytes of replies held for a commit, no more requests are read.
+const HELD_BYTES_MAX: u64 = 16 << 20;
+
+/// What a connection's task woke up for.
+enum Event {
+    /// Bytes came.
+    Read,
+    /// The peer sends no more.
+    End,
+    /// The engine has something for this client.
+    Woken,
+    /// Everything is sent that can be before something else happens, and that was waited for.
+    Sent,
+    /// The client is over its soft output limit for too long.
+    TooSlow,
+}
+
+/// Why a connection is over. Only for the log.
+#[derive(Debug, thiserror::Error)]
+enum Over {
+    #[error("closed")]
+    Closed,
+    #[error("killed")]
+    Killed,
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("output limit reached")]
+    OutputLimit,
+    #[error("query buffer limit reached")]
+    QueryLimit,
+}
+
+pub(super) struct Connection {
+    net: Arc<Net>,
+    id: ClientId,
+    wake: Arc<Notify>,
+    stream: TcpStream,
+    parser: Parser,
+    batch: Batch,
+    /// The next request of the batch to be run.
+    next: usize,
+    /// The frame after the batch is broken.
+    broken: Option<ParseError>,
+    config: Arc<Config>,
+    limits: Limits,
+    outs: Vec<Out>,
+    output: Output,
+    /// Bytes read since the engine was told.
+    read: u64,
+    sent: u64,
+    blocked: bool,
+    subscribed: bool,
+    /// No more requests are run; the connection ends once its output is out.
+    closing: bool,
+    too_slow: Option<Pin<Box<Sleep>>>,
+    /// Where this task waits at the gate.
+    place: Option<Place>,
+}
+
+impl Connection {
+    pub fn new(net: Arc<Net>, id: ClientId, wake: Arc<Notify>, stream: TcpStream) -> Self {
+        let config = net.engine.lock().server.config.clone();
+        let limits = limits(&config, !config.passwords().required());
+        Self {
+            net,
+            id,
+            wake,
+            stream,
+            parser: Parser::default(),
+            batch: Batch::default(),
+            next: 0,
+            broken: None,
+            config,
+            limits,
+            outs: Vec::new(),
+            output: Output::default(),
+            read: 0,
+            sent: 0,
+            blocked: false,
+            subscribed: false,
+            closing: false,
+            too_slow: None,
+            place: None,
+        }
+    }
+
+    pub async fn run(mut self) {
+        let over = match self.serve().await {
+            Ok(()) => Over::Closed,
+            Err(over) => over,
+        };
+        self.net.gate.give_up(&mut self.place);
+        self.net.engine.lock().disconnect(self.id);
+        match over {
+            Over::OutputLimit | Over::QueryLimit => {
+                tracing::warn!(client = self.id, unsent = self.output.len(), "connection closed: {over}");
+            }
+            over => tracing::debug!(client = self.id, "connection closed: {over}"),
+        }
+    }
+
+    async fn serve(&mut self) -> Result<(), Over> {
+        let wake = self.wake.clone();
+        let mut woken = pin!(wake.notified());
+        loop {
+            match poll_fn(|cx| self.poll_event(cx, &wake, woken.as_mut())).await? {
+                Event::Read if self.blocked || self.closing => self.waiting_input()?,
+                Event::Read => self.work()?,
+                Event::Woken => self.look()?,
+                Event::End if self.blocked || self.output.len() == 0 => return Ok(()),
+                // The peer may have closed its sending half only: what it asked for is still answered.
+                Event::End => self.closing = true,
+                Event::Sent => return Ok(()),
+                Event::TooSlow => return Err(Over::OutputLimit),
+            }
+        }
+    }
+
+    fn poll_event<'w>(
+        &mut self,
+        cx: &mut Context<'_>,
+        wake: &'w Notify,
+        mut woken: Pin<&mut Notified<'w>>,
+    ) -> Poll<Result<Event, Over>> {
+        // A role that was lost is told by a wake-up, so this comes before anything that was held is let go.
+        if self.output.held().is_some() && woken.as_mut().poll(cx).is_ready() {
+            woken.set(wake.notified());
+            return Poll::Ready(Ok(Event::Woken));
+        }
+        self.poll_send(cx)?;
+        if self.closing && self.output.len() == 0 {
+            return Poll::Ready(Ok(Event::Sent));
+        }
+        if self.wants_input() {
+            if self.parser.buffer.capacity() - self.parser.buffer.len() < READ_BYTES / 4 {
+                self.parser.buffer.reserve(READ_BYTES);
+            }
+            let read = pin!(self.stream.read_buf(&mut self.parser.buffer));
+            if let Poll::Ready(count) = read.poll(cx) {
+                let count = count?;
+                self.read += count as u64;
+                return Poll::Ready(Ok(if count == 0 { Event::End } else { Event::Read }));
+            }
+        }
+        if woken.as_mut().poll(cx).is_ready() {
+            woken.set(wake.notified());
+            return Poll::Ready(Ok(Event::Woken));
+        }
+        match &mut self.too_slow {
+            Some(timer) => timer.as_mut().poll(cx).map(|()| Ok(Event::TooSlow)),
+            None => Poll::Pending,
+        }
+    }
+
+    fn wants_input(&self) -> bool {
+        let held = self.output.len() - self.output.free();
+        !self.closing && held <= HELD_BYTES_MAX
+    }
+
+    /// Send what may leave, as far as the socket takes it.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<(), Over> {
+        loop {
+            self.release(cx)?;
+            if self.output.free() == 0 {
+                break;
+            }
+            let slices = self.output.slices();
+            let stream = Pin::new(&mut self.stream);
+            let written = match &slices[..] {
+                [one] => stream.poll_write(cx, one),
+                many => stream.poll_write_vectored(cx, many),
+            };
+            drop(slices);
+            let Poll::Ready(written) = written else { break };
+            let written = written?;
+            self.output.advance(written);
+            self.sent += written as u64;
+        }
+        self.check_output()
+    }
+
+    /// Ask the gate about replies that are held.
+    fn release(&mut self, cx: &Context<'_>) -> Result<(), Over> {
+        while let Some(hold) = self.output.held() {
+            match self.net.gate.poll_pass(&mut self.place, hold.term, offset(hold.after), cx) {
+                Poll::Ready(Pass::Leave) => self.output.release(),
+                Poll::Ready(Pass::Void) => return Err(Over::Killed),
+                Poll::Ready(Pass::Wait) | Poll::Pending => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Unsent output within the limits of the client's class?
+    fn check_output(&mut self) -> Result<(), Over> {
+        let limits = self.config.client_output_buffer_limit;
+        let OutputLimit { hard, soft, soft_seconds } =
+            if self.subscribed { limits.pubsub } else { limits.normal };
+        let unsent = self.output.len();
+        if hard > 0 && unsent > hard {
+            return Err(Over::OutputLimit);
+        }
+        if soft == 0 || unsent <= soft {
+            self.too_slow = None;
+        } else if self.too_slow.is_none() {
+            self.too_slow = Some(Box::pin(sleep(Duration::from_secs(soft_seconds))));
+        }
+        Ok(())
+    }
+
+    /// Bytes came for a client that waits: they stay in the buffer, within its limit.
+    fn waiting_input(&mut self) -> Result<(), Over> {
+        if self.parser.buffer.len() > self.limits.query_bytes_max { Err(Over::QueryLimit) } else { Ok(()) }
+    }
+
+    /// Run the complete requests that are there.
+    fn work(&mut self) -> Result<(), Over> {
+        while !self.blocked && !self.closing {
+            if self.next == self.batch.len() {
+                match self.broken.take() {
+                    // The requests before it may have authenticated the client.
+                    Some(broken) if broken.is_for_strangers() && self.limits.authenticated => {}
+                    Some(broken) => return self.break_off(broken),
+                    None => {}
+                }
+                self.next = 0;
+                self.broken = self.parser.parse(&self.limits, &mut self.batch).err();
+                if self.batch.is_empty() {
+                    if self.broken.is_some() {
+                        continue;
+                    }
+                    break;
+                }
+            }
+            self.execute()?;
+        }
+        if self.parser.buffer.is_empty() && self.parser.buffer.capacity() > KEPT_BYTES_MAX {
+            self.parser.buffer = bytes::BytesMut::new();
+        }
+        Ok(())
+    }
+
+    /// A protocol error is answered once; then the connection ends.
+    fn break_off(&mut self, error: ParseError) -> Result<(), Over> {
+        if error == ParseError::QueryLimit {
+            return Err(Over::QueryLimit);
+        }
+        self.net.metrics.protocol_errors.add(1);
+        tracing::debug!(client = self.id, "{error}");
+        let reply = Failure::text(error.to_string()).into();
+        self.outs.push(Out { reply, after: 0, protocol: Protocol::Resp2 });
+        self.output.add(&mut self.outs, None);
+        self.closing = true;
+        Ok(())
+    }
+
+    /// Run the rest of the batch under one lock.
+    fn execute(&mut self) -> Result<(), Over> {
+        let net = self.net.clone();
+        let mut engine = net.engine.lock();
+        match engine.execute(self.id, &self.batch, self.next, now_ms()) {
+            Progress::Done => self.next = self.batch.len(),
+            Progress::Blocked(next) => {
+                self.next = next;
+                self.net.attention.notify_one();
+            }
+            Progress::Close => {
+                self.next = self.batch.len();
+                self.closing = true;
+            }
+            Progress::Forward(index) => {
+                self.next = index + 1;
+                let refusal = Failure::new("READONLY You can't write against a read only replica.");
+                if let Some(client) = engine.clients.get_mut(self.id) {
+                    client.reply(refusal.into(), 0);
+                }
+            }
+        }
+        self.take(engine)?;
+        if self.next == self.batch.len() {
+            self.batch.clear();
+            self.next = 0;
+        }
+        Ok(())
+    }
+
+    /// The engine has output, or the client waits no longer, or it is to be closed.
+    fn look(&mut self) -> Result<(), Over> {
+        let net = self.net.clone();
+        self.take(net.engine.lock())?;
+        self.work()
+    }
+
+    /// Take the client's output and state, and leave the engine.
+    fn take(&mut self, mut engine: parking_lot::MutexGuard<'_, crate::engine::Engine>) -> Result<(), Over> {
+        let term = self.net.gate.term();
+        if !Arc::ptr_eq(&self.config, &engine.server.config) {
+            self.config = engine.server.config.clone();
+        }
+        let needs_password = engine.server.needs_password();
+        let Some(client) = engine.clients.get_mut(self.id).filter(|client| !client.killed) else {
+            return Err(Over::Killed);
+        };
+        std::mem::swap(&mut client.out, &mut self.outs);
+        client.net_in += self.read;
+        client.net_out += self.sent;
+        self.blocked = client.blocked.is_some();
+        self.closing |= client.closing;
+        self.subscribed = client.subscriptions() > 0;
+        let authenticated = client.authenticated || !needs_password;
+        drop(engine);
+        self.limits = limits(&self.config, authenticated);
+        self.net.metrics.net_input_bytes.add(std::mem::take(&mut self.read));
+        self.net.metrics.net_output_bytes.add(std::mem::take(&mut self.sent));
+        (self.net.flush)();
+        let after = self.outs.iter().map(|out| out.after).max().unwrap_or(0);
+        let pass = if after == 0 { Pass::Leave } else { self.net.gate.pass(term, offset(after)) };
+        let hold = match pass {
+            Pass::Leave => None,
+            Pass::Wait => Some((term, after)),
+            Pass::Void => return Err(Over::Killed),
+        };
+        self.output.add(&mut self.outs, hold);
+        Ok(())
+    }
+}
+
+/// What the gate is asked for: [`LEASE_ONLY`] waits for no commit.
+fn offset(after: Offset) -> Offset {
+    if after == LEASE_ONLY { 0 } else { after }
+}
+
+fn limits(config: &Config, authenticated: bool) -> Limits {
+    Limits {
+        bulk_bytes_max: config.proto_max_bulk_len as usize,
+        query_bytes_max: config.client_query_buffer_limit as usize,
+        authenticated,
+    }
+}

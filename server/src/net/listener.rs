@@ -1,0 +1,67 @@
+//! Accepts connections.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::connection::Connection;
+use super::{Net, now_ms};
+
+/// Accept connections until the task is aborted.
+pub async fn serve(net: Arc<Net>, listener: TcpListener) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                if let Err(error) = admit(&net, stream) {
+                    // The peer went away meanwhile.
+                    tracing::debug!(%error, "a connection could not be set up");
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "can't accept connections");
+                // Most likely there is no file descriptor left: trying at once would only burn time.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Start the task of a new connection, or tell it that there are too many.
+fn admit(net: &Arc<Net>, stream: TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let (peer, local) = (stream.peer_addr()?, stream.local_addr()?);
+    let mut engine = net.engine.lock();
+    let config = engine.server.config.clone();
+    if engine.clients.len() >= config.maxclients as usize {
+        engine.clients.refused += 1;
+        drop(engine);
+        net.metrics.connections_rejected.add(1);
+        // Best effort, as in Redis: the socket's buffer is empty, so it is taken unless the peer is gone.
+        let _ = stream.try_write(b"-ERR max number of clients reached\r\n");
+        return Ok(());
+    }
+    let authenticated = !engine.server.needs_password();
+    let client = engine.clients.connect(peer.to_string(), local.to_string());
+    client.authenticated = authenticated;
+    let (id, wake) = (client.id, client.wake.clone());
+    drop(engine);
+    net.metrics.connections_received.add(1);
+    if config.tcp_keepalive > 0 {
+        keep_alive(&stream, config.tcp_keepalive)?;
+    }
+    tokio::spawn(Connection::new(net.clone(), id, wake, stream).run());
+    tracing::debug!(client = id, %peer, at = now_ms(), "accepted");
+    Ok(())
+}
+
+/// Probe a silent peer after `seconds`; it is given up after three probes within as long again.
+fn keep_alive(stream: &TcpStream, seconds: u64) -> io::Result<()> {
+    let probes = TcpKeepalive::new()
+        .with_time(Duration::from_secs(seconds))
+        .with_interval(Duration::from_secs((seconds / 3).max(1)))
+        .with_retries(3);
+    SockRef::from(stream).set_tcp_keepalive(&probes)
+}
