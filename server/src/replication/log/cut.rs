@@ -3,10 +3,13 @@
 //! Files go one at a time, the directory synced after each, in the order that leaves no gap: a crash in between
 //! leaves a longer log, never one with a hole.
 
-use super::segment::Segment;
+use super::disk::Disk;
+use super::mark::{self, Mark};
+use super::segment::{self, Segment};
 use super::write::Writer;
-use super::{Core, LogError, STATE_FULL, STATE_WELL, mark, read};
+use super::{Core, LogError, STATE_FULL, STATE_WELL, read};
 use crate::replication::position::{EpochStart, Offset, Position};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -89,7 +92,7 @@ impl Core {
         self.held.store(self.held.load(Ordering::Acquire).min(to.offset), Ordering::Release);
     }
 
-    fn lower_mark(mark: &mut Option<mark::Mark>, to: Offset) -> Result<(), LogError> {
+    fn lower_mark(mark: &mut Option<Mark>, to: Offset) -> Result<(), LogError> {
         match mark {
             Some(mark) => mark.lower(to).map_err(LogError::io("write", mark::FILE_NAME.as_ref())),
             None => Ok(()),
@@ -143,4 +146,20 @@ impl Core {
         }
         Ok(self.writer.lock().written)
     }
+}
+
+pub fn wipe(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
+    disk.create_dir(dir).map_err(LogError::io("create", dir))?;
+    Mark::open(disk, dir)
+        .and_then(|mut mark| mark.lower(0))
+        .map_err(LogError::io("lower the mark in", dir))?;
+    let names = disk.list(dir).map_err(LogError::io("list", dir))?;
+    let mut bases: Vec<Offset> = names.iter().filter_map(|name| segment::parse_name(name)).collect();
+    bases.sort_unstable();
+    for base in bases.iter().rev() {
+        let path = dir.join(segment::file_name(*base));
+        disk.remove(&path).map_err(LogError::io("remove", &path))?;
+        disk.sync_dir(dir).map_err(LogError::io("sync", dir))?;
+    }
+    Ok(())
 }

@@ -32,6 +32,8 @@ impl Mark {
             }
             Err(e) => return Err(e),
         };
+        // A process that ended may have lowered it without syncing: what is read here must not rise again.
+        mark.sync()?;
         let mut slots = [0; 2 * SLOT_BYTES];
         let read = disk::read_full(&*mark.file, 0, &mut slots)?;
         for slot in slots[..read].as_chunks::<SLOT_BYTES>().0 {

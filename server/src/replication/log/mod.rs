@@ -211,6 +211,11 @@ impl Log {
         Ok((Self { core, thread: Arc::new(thread) }, recovered))
     }
 
+    /// Empties a log directory that nobody has open.
+    pub fn wipe(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
+        cut::wipe(disk, dir)
+    }
+
     /// An empty log that keeps nothing on disk (`appendonly no`, tests): readers reach as far as the backlog.
     pub fn in_memory(base: Position) -> Result<Self, LogError> {
         Ok(Self::open(Options::new(None), base)?.0)

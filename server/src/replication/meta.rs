@@ -1,0 +1,183 @@
+//! `<dir>/meta.json`: who this data directory is and what it remembers; and the lock that keeps it to one process.
+//!
+//! Replaced as a whole: written to `meta.json.tmp`, fsynced, renamed, the directory fsynced. Readers ignore fields
+//! that they do not know.
+
+use super::log::disk::{self, Disk};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fs::{File, TryLockError};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const FILE_NAME: &str = "meta.json";
+const TEMP_NAME: &str = "meta.json.tmp";
+const LOCK_NAME: &str = "lock";
+const FORMAT: u32 = 1;
+
+/// What a data directory knows besides its data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Meta {
+    pub format: u32,
+    /// 128 random bits in hex, made with the directory: another directory is another incarnation.
+    pub incarnation: String,
+    /// The cluster that this data belongs to.
+    pub cluster: Option<String>,
+    /// The last `/config` that this node saw, as it was.
+    #[serde(default)]
+    pub config: Option<serde_json::Value>,
+    /// The ids of all nodes ever seen.
+    #[serde(default)]
+    pub members: BTreeSet<String>,
+    /// The machine's boot in which the directory was last opened.
+    #[serde(default)]
+    pub boot_id: String,
+    /// It was closed in order.
+    #[serde(default)]
+    pub clean: bool,
+    /// Every held record is fsynced: `appendfsync always` has been in force all the time.
+    #[serde(default)]
+    pub always: bool,
+    /// The end of the log may miss records that this node once held. Stays over restarts until it is level with a
+    /// leader again.
+    #[serde(default)]
+    pub doubt: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum MetaError {
+    #[error("can't {doing} {}: {source}", path.display())]
+    Io { doing: &'static str, path: PathBuf, source: io::Error },
+    #[error("{} can't be read: {source}", path.display())]
+    Damaged { path: PathBuf, source: serde_json::Error },
+    #[error("{} has format {format}, which is newer than this program", path.display())]
+    Newer { path: PathBuf, format: u32 },
+    #[error("the data directory {} is in use by another process", .0.display())]
+    InUse(PathBuf),
+}
+
+fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> MetaError + use<> {
+    let path = path.to_owned();
+    move |source| MetaError::Io { doing, path, source }
+}
+
+/// Keeps other processes out of a data directory as long as it lives.
+#[derive(Debug)]
+pub struct DirLock {
+    _file: File,
+}
+
+impl DirLock {
+    /// Takes the lock without waiting. The file stays; the lock goes with the process, however it ends.
+    pub fn take(dir: &Path) -> Result<Self, MetaError> {
+        std::fs::create_dir_all(dir).map_err(io_error("create", dir))?;
+        let path = dir.join(LOCK_NAME);
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(io_error("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(MetaError::InUse(dir.to_owned())),
+            Err(TryLockError::Error(source)) => Err(io_error("lock", &path)(source)),
+        }
+    }
+}
+
+/// The machine's boot, from `/proc/sys/kernel/random/boot_id`.
+pub fn boot_id() -> io::Result<String> {
+    Ok(std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
+}
+
+/// 128 random bits in hex.
+pub fn random_id() -> io::Result<String> {
+    let mut bytes = [0; 16];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(format!("{:032x}", u128::from_le_bytes(bytes)))
+}
+
+/// The file, and what is in it.
+pub struct MetaFile {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    meta: Meta,
+    fresh: bool,
+}
+
+impl MetaFile {
+    /// Reads the file, or makes it with `incarnation` if there is none.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        incarnation: impl FnOnce() -> io::Result<String>,
+    ) -> Result<Self, MetaError> {
+        let path = dir.join(FILE_NAME);
+        disk.create_dir(dir).map_err(io_error("create", dir))?;
+        let text = match disk.open(&path) {
+            Ok(file) => {
+                let size = file.size().map_err(io_error("read", &path))?;
+                let mut text = vec![0; size as usize];
+                disk::read_full(&*file, 0, &mut text).map_err(io_error("read", &path))?;
+                Some(text)
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => None,
+            Err(e) => return Err(io_error("open", &path)(e)),
+        };
+        let dir = dir.to_owned();
+        if let Some(text) = text {
+            let meta: Meta = serde_json::from_slice(&text)
+                .map_err(|source| MetaError::Damaged { path: path.clone(), source })?;
+            if meta.format > FORMAT {
+                return Err(MetaError::Newer { path, format: meta.format });
+            }
+            return Ok(Self { disk, dir, meta, fresh: false });
+        }
+        let meta = Meta {
+            format: FORMAT,
+            incarnation: incarnation().map_err(io_error("make an incarnation for", &path))?,
+            cluster: None,
+            config: None,
+            members: BTreeSet::new(),
+            boot_id: String::new(),
+            clean: true,
+            always: false,
+            doubt: false,
+        };
+        let this = Self { disk, dir, meta, fresh: true };
+        this.save(&this.meta)?;
+        Ok(this)
+    }
+
+    pub fn get(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// Whether the file was made by this process.
+    pub fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
+    /// Changes it, on disk first: what [`MetaFile::get`] says outlasts a crash. Writes only if something differs.
+    pub fn update(&mut self, change: impl FnOnce(&mut Meta)) -> Result<(), MetaError> {
+        let mut next = self.meta.clone();
+        change(&mut next);
+        if next != self.meta {
+            self.save(&next)?;
+            self.meta = next;
+        }
+        Ok(())
+    }
+
+    fn save(&self, meta: &Meta) -> Result<(), MetaError> {
+        let (temp, path) = (self.dir.join(TEMP_NAME), self.dir.join(FILE_NAME));
+        let text = serde_json::to_vec_pretty(meta)
+            .map_err(|source| MetaError::Damaged { path: path.clone(), source })?;
+        let write = || {
+            let file = self.disk.create(&temp)?;
+            disk::write_all(&*file, 0, &text, &mut 0)?;
+            file.sync()?;
+            self.disk.rename(&temp, &path)?;
+            self.disk.sync_dir(&self.dir)
+        };
+        write().map_err(io_error("write", &path))
+    }
+}

@@ -1,0 +1,201 @@
+//! Reading a snapshot: block by block to load it, or its bytes to send them.
+
+use super::super::log::disk::{self, Disk, DiskFile};
+use super::{BLOCK_HEADER_BYTES, FORMAT, Header, Info, Kind, MAGIC, PREAMBLE_BYTES, SnapshotError};
+use bytes::Bytes;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// One block of entries, verified.
+#[derive(Clone, Debug)]
+pub struct Block {
+    pub kind: Kind,
+    /// Where it starts in the file.
+    pub at: u64,
+    payload: Bytes,
+}
+
+/// Checksum of kind and payload of the block at byte `at`.
+pub fn block_crc(at: u64, body: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new_with_initial(at as u32);
+    hasher.update(body);
+    hasher.finalize()
+}
+
+impl Block {
+    /// Its entries, without a copy. An entry that does not fit the block ends them; [`Loader`] has ruled that out.
+    pub fn entries(&self) -> Entries {
+        Entries { rest: self.payload.clone() }
+    }
+}
+
+/// The entries of one block.
+pub struct Entries {
+    rest: Bytes,
+}
+
+impl Iterator for Entries {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        let len = u32::from_le_bytes(*self.rest.first_chunk::<4>()?) as usize;
+        if self.rest.len() < 4 + len {
+            return None;
+        }
+        let mut entry = self.rest.split_to(4 + len);
+        Some(entry.split_off(4))
+    }
+}
+
+/// Loads a snapshot, a block at a time, each verified. Blocks may be decoded by other threads.
+pub struct Loader {
+    path: PathBuf,
+    file: Arc<dyn DiskFile>,
+    header: Header,
+    at: u64,
+    size: u64,
+    blocks: u64,
+    entries: u64,
+    ended: bool,
+}
+
+impl Loader {
+    pub(super) fn open(disk: &dyn Disk, path: &Path) -> Result<Self, SnapshotError> {
+        let file = disk.open(path).map_err(SnapshotError::io("open", path))?;
+        let size = file.size().map_err(SnapshotError::io("read", path))?;
+        let mut preamble = [0; PREAMBLE_BYTES as usize];
+        disk::read_full(&*file, 0, &mut preamble).map_err(SnapshotError::io("read", path))?;
+        let mut loader = Self {
+            path: path.to_owned(),
+            file,
+            header: Header::default(),
+            at: 0,
+            size,
+            blocks: 0,
+            entries: 0,
+            ended: false,
+        };
+        let (magic, versions) = preamble.split_at(MAGIC.len());
+        if magic != MAGIC || versions[4..] != [0; 4] {
+            return Err(loader.corrupt(0, "it does not start as a snapshot"));
+        }
+        let format = versions.first_chunk().map_or(0, |v| u32::from_le_bytes(*v));
+        if format > FORMAT {
+            return Err(SnapshotError::Newer { path: path.to_owned(), format });
+        }
+        if format < FORMAT {
+            return Err(loader.corrupt(8, "a format that never was"));
+        }
+        loader.at = PREAMBLE_BYTES;
+        let first = loader.read_block()?;
+        loader.header = match serde_json::from_slice(&first.payload) {
+            Ok(header) if first.kind == Kind::HEADER => header,
+            _ => return Err(loader.corrupt(first.at, "its header can't be read")),
+        };
+        Ok(loader)
+    }
+
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Bytes read and bytes in all, to show progress.
+    pub fn progress(&self) -> (u64, u64) {
+        (self.at, self.size)
+    }
+
+    /// The next block of entries; `None` once the footer confirmed that all were there.
+    pub fn next_block(&mut self) -> Result<Option<Block>, SnapshotError> {
+        if self.ended {
+            return Ok(None);
+        }
+        let (blocks, entries) = (self.blocks, self.entries);
+        let block = self.read_block()?;
+        if block.kind == Kind::FOOTER {
+            let expected = [blocks.to_le_bytes(), entries.to_le_bytes()].concat();
+            if block.payload != expected || self.at != self.size {
+                return Err(self.corrupt(block.at, "its footer does not match what is before it"));
+            }
+            self.ended = true;
+            return Ok(None);
+        }
+        let mut all = block.entries();
+        self.entries += all.by_ref().count() as u64;
+        if !all.rest.is_empty() {
+            return Err(self.corrupt(block.at, "an entry does not fit its block"));
+        }
+        Ok(Some(block))
+    }
+
+    fn read_block(&mut self) -> Result<Block, SnapshotError> {
+        let at = self.at;
+        let mut head = [0; 8];
+        let read = self.read(at, &mut head)?;
+        let [len, crc] = [0, 4].map(|i| head[i..].first_chunk().map_or(0, |w| u32::from_le_bytes(*w)));
+        if read < head.len() || len as usize <= BLOCK_HEADER_BYTES - 8 {
+            return Err(self.corrupt(at, "a block is cut short"));
+        }
+        if u64::from(len) > self.size.saturating_sub(at + 8) {
+            return Err(self.corrupt(at, "a block goes past the end of the file"));
+        }
+        let mut body = vec![0; len as usize];
+        if self.read(at + 8, &mut body)? < body.len() || block_crc(at, &body) != crc {
+            return Err(self.corrupt(at, "a block's checksum does not match"));
+        }
+        self.at = at + 8 + u64::from(len);
+        self.blocks += 1;
+        let mut payload = Bytes::from(body);
+        let kind = Kind(payload.split_to(1)[0]);
+        Ok(Block { kind, at, payload })
+    }
+
+    fn read(&self, at: u64, buf: &mut [u8]) -> Result<usize, SnapshotError> {
+        disk::read_full(&*self.file, at, buf).map_err(SnapshotError::io("read", &self.path))
+    }
+
+    fn corrupt(&self, at: u64, what: &str) -> SnapshotError {
+        SnapshotError::Corrupt { path: self.path.clone(), at, what: what.to_owned() }
+    }
+}
+
+/// A snapshot file's bytes, in order, to send them.
+pub struct Raw {
+    path: PathBuf,
+    file: Arc<dyn DiskFile>,
+    at: u64,
+    bytes: u64,
+}
+
+impl Raw {
+    pub(super) fn open(disk: &dyn Disk, info: &Info) -> Result<Self, SnapshotError> {
+        let file = disk.open(&info.path).map_err(SnapshotError::io("open", &info.path))?;
+        Ok(Self { path: info.path.clone(), file, at: 0, bytes: info.bytes })
+    }
+
+    /// How many bytes the file has.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Where the next chunk starts.
+    pub fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// The next bytes, at most `max`; `None` at the end.
+    pub fn read(&mut self, max: usize) -> Result<Option<Bytes>, SnapshotError> {
+        let want = (self.bytes - self.at).min(max as u64) as usize;
+        if want == 0 {
+            return Ok(None);
+        }
+        let mut buf = vec![0; want];
+        let read =
+            disk::read_full(&*self.file, self.at, &mut buf).map_err(SnapshotError::io("read", &self.path))?;
+        if read < want {
+            let (path, at) = (self.path.clone(), self.at + read as u64);
+            return Err(SnapshotError::Corrupt { path, at, what: "the file became shorter".to_owned() });
+        }
+        self.at += want as u64;
+        Ok(Some(buf.into()))
+    }
+}
