@@ -108,6 +108,13 @@ pub fn find(name: &[u8]) -> Option<&'static Spec> {
     BY_NAME.get(&*lower).copied()
 }
 
+/// What `HELP` of a container answers: `lines` are about its other subcommands.
+pub fn help(container: &str, lines: &[&'static str]) -> Reply {
+    let first = format!("{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
+    let lines = lines.iter().copied().chain(["HELP", "    Prints this help."]).map(Reply::Simple);
+    Reply::Array(std::iter::once(Reply::Status(first)).chain(lines).collect())
+}
+
 /// Errors that many commands share, in Redis' words.
 pub mod errors {
     use super::{Failure, Spec};

@@ -18,6 +18,7 @@ impl Keyspace {
                 let deadline = self.database(db).get(key).and_then(super::Entry::deadline);
                 self.put(db, key, Value::String(Str::new(value)), deadline);
             }
+            Effect::Integer { db, key, number } => self.set_integer(db, key, number),
             Effect::Append { db, key, value } => {
                 self.string(db, key, |string| string.extend_from_slice(value))
             }
@@ -137,6 +138,16 @@ impl Keyspace {
                 // A string that was appended to nothing is encoded as one that was set.
                 self.databases[db as usize].insert(key, Value::String(Str::new(&bytes)), None, accessed);
             }
+        }
+        self.touch(db, key);
+    }
+
+    fn set_integer(&mut self, db: u32, key: &[u8], number: i64) {
+        let (accessed, value) = (self.seconds(), Value::String(Str::Int(number)));
+        match self.databases[db as usize].get_mut(key) {
+            Some(entry) if matches!(entry.value, Value::String(_)) => entry.value = value,
+            Some(_) => return,
+            None => self.databases[db as usize].insert(key, value, None, accessed),
         }
         self.touch(db, key);
     }

@@ -30,6 +30,12 @@ pub enum Effect<'a> {
         key: &'a [u8],
         value: &'a [u8],
     },
+    /// A number takes the place of a string, which keeps its deadline, or of nothing.
+    Integer {
+        db: u32,
+        key: &'a [u8],
+        number: i64,
+    },
     /// Bytes at the end of a string, which is made if it is missing.
     Append {
         db: u32,
@@ -155,6 +161,11 @@ impl Out<'_> {
         self
     }
 
+    /// Small numbers of either sign are short: the sign is the lowest bit.
+    fn signed(&mut self, number: i64) -> &mut Self {
+        self.number(((number << 1) ^ (number >> 63)) as u64)
+    }
+
     fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
         self.number(bytes.len() as u64);
         self.0.extend_from_slice(bytes);
@@ -199,6 +210,11 @@ impl<'i> In<'i> {
             }
         }
         Err(EffectError::Range)
+    }
+
+    fn signed(&mut self) -> Result<i64, EffectError> {
+        let number = self.number()?;
+        Ok((number >> 1) as i64 ^ -((number & 1) as i64))
     }
 
     fn db(&mut self) -> Result<u32, EffectError> {
@@ -272,6 +288,7 @@ impl<'a> Effect<'a> {
             Effect::ListTrim { db, key, start, length } => {
                 out.tag(18).number(n(*db)).bytes(key).number(*start).number(*length)
             }
+            Effect::Integer { db, key, number } => out.tag(19).number(n(*db)).bytes(key).signed(*number),
         };
     }
 
@@ -317,6 +334,7 @@ impl<'a> Effect<'a> {
                 item: i.bytes()?,
             },
             18 => Effect::ListTrim { db: i.db()?, key: i.bytes()?, start: i.number()?, length: i.number()? },
+            19 => Effect::Integer { db: i.db()?, key: i.bytes()?, number: i.signed()? },
             other => return Err(EffectError::Unknown(other)),
         })
     }
@@ -334,6 +352,8 @@ mod tests {
             Effect::Set { db, key, value: b"v", deadline: Some(1 << 41) },
             Effect::Set { db, key, value: b"", deadline: None },
             Effect::Replace { db, key, value: b"v" },
+            Effect::Integer { db, key, number: i64::MIN },
+            Effect::Integer { db, key, number: -3 },
             Effect::Append { db, key, value: b"v" },
             Effect::SetRange { db, key, offset: 300, value: b"v" },
             Effect::Delete { db, key },

@@ -87,6 +87,7 @@ impl Keyspace {
         match *effect {
             Effect::Set { db, key, .. }
             | Effect::Replace { db, key, .. }
+            | Effect::Integer { db, key, .. }
             | Effect::Append { db, key, .. }
             | Effect::SetRange { db, key, .. }
             | Effect::Delete { db, key }

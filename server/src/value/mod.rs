@@ -2,11 +2,14 @@
 //!
 //! Deliberately absent: keys, expiry, replies, options of commands.
 
+mod extended;
 mod list;
+mod natural;
 pub mod number;
 pub mod rdb;
 mod string;
 
+pub use extended::Extended;
 pub use list::{End, List};
 pub use string::Str;
 
@@ -18,6 +21,14 @@ pub enum Value {
 }
 
 impl Value {
+    /// What `OBJECT ENCODING` answers.
+    pub fn encoding(&self) -> &'static str {
+        match self {
+            Value::String(string) => string.encoding(),
+            Value::List(_) => "quicklist",
+        }
+    }
+
     /// What `TYPE` answers.
     pub const fn type_name(&self) -> &'static str {
         match self {

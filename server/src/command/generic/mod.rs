@@ -1,6 +1,43 @@
 //! The generic commands: a file for each, or for a few that are one thing.
 
+mod copy;
+mod databases;
+mod delete;
+mod expire;
+mod keys;
+mod object;
+mod rename;
+mod scan;
+mod ttl;
+
 use super::Spec;
 
 /// In the order of their names.
-pub static COMMANDS: &[&Spec] = &[];
+pub static COMMANDS: &[&Spec] = &[
+    &copy::COPY,
+    &databases::DBSIZE,
+    &delete::DEL,
+    &delete::EXISTS,
+    &expire::EXPIRE,
+    &expire::EXPIREAT,
+    &ttl::EXPIRETIME,
+    &databases::FLUSHALL,
+    &databases::FLUSHDB,
+    &keys::KEYS,
+    &copy::MOVE,
+    &object::OBJECT,
+    &ttl::PERSIST,
+    &expire::PEXPIRE,
+    &expire::PEXPIREAT,
+    &ttl::PEXPIRETIME,
+    &ttl::PTTL,
+    &keys::RANDOMKEY,
+    &rename::RENAME,
+    &rename::RENAMENX,
+    &scan::SCAN,
+    &databases::SWAPDB,
+    &delete::TOUCH,
+    &ttl::TTL,
+    &keys::TYPE,
+    &delete::UNLINK,
+];

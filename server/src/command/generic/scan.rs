@@ -1,0 +1,74 @@
+//! `SCAN`.
+
+use crate::command::spec::{Acl, Arg, Kind};
+use crate::command::{Args, Context, Flags, Grammar, Handler, Spec};
+use crate::config::glob;
+use crate::keyspace::Entry;
+use crate::resp::{Failure, Reply};
+
+pub static SCAN: Spec = Spec {
+    name: "scan",
+    full_name: "SCAN",
+    summary: "Incrementally iterate the keys space",
+    since: "2.8.0",
+    group: "generic",
+    complexity: "O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor \
+         to return back to 0. N is the number of elements inside the collection.",
+    arity: -2,
+    flags: Flags::of(&[Flags::READONLY]),
+    acl: Acl::of(&[Acl::KEYSPACE, Acl::READ, Acl::SLOW]),
+    args: &[
+        Arg::new("cursor", Kind::Integer),
+        Arg::new("pattern", Kind::Pattern).token("MATCH").optional(),
+        Arg::new("count", Kind::Integer)
+            .token("COUNT")
+            .least_or(1, "ERR syntax error", "ERR value is not an integer or out of range")
+            .optional(),
+        Arg::new("type", Kind::String).token("TYPE").optional().since("6.0.0"),
+    ],
+    history: &[("6.0.0", "Added the `TYPE` subcommand.")],
+    hints: &["nondeterministic_output", "request_policy:special"],
+    grammar: Grammar::Own,
+    handler: Handler::Run(scan),
+    ..Spec::BASE
+};
+
+/// Keys of one step unless the client says otherwise.
+const COUNT: usize = 10;
+
+fn scan(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
+    let cursor = cursor(args.word(1))?;
+    let args = Args::read(&SCAN, args.request(), args.skip())?;
+    let count = args.integer("count")?.map_or(COUNT, |count| count as usize);
+    let (pattern, kind) = (args.value("pattern").filter(|pattern| *pattern != b"*"), args.value("type"));
+    let now = context.keyspace.now;
+    let wanted = |entry: &Entry| {
+        !entry.expired(now)
+            && pattern.is_none_or(|pattern| glob::matches(pattern, entry.key(), false))
+            && kind.is_none_or(|kind| kind.eq_ignore_ascii_case(entry.value.type_name().as_bytes()))
+    };
+    let mut keys = Vec::new();
+    let table = context.keyspace.database(context.client.db).table();
+    let next = table.scan(cursor, count, |_, entry| {
+        if wanted(entry) {
+            keys.push(Reply::bulk(entry.key()));
+        }
+    });
+    Ok(Reply::Array(vec![Reply::text(next.unwrap_or(0).to_string()), Reply::Array(keys)]))
+}
+
+/// A cursor as C's `strtoul` reads it.
+fn cursor(word: &[u8]) -> Result<u64, Failure> {
+    const INVALID: Failure = Failure::new("ERR invalid cursor");
+    let (negative, digits) = match word {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, word),
+    };
+    let text = std::str::from_utf8(digits).map_err(|_| INVALID)?;
+    if !text.is_empty() && !digits.iter().all(u8::is_ascii_digit) || (text.is_empty() && !word.is_empty()) {
+        return Err(INVALID);
+    }
+    let number: u64 = if text.is_empty() { 0 } else { text.parse().map_err(|_| INVALID)? };
+    Ok(if negative { number.wrapping_neg() } else { number })
+}
