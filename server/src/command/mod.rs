@@ -38,6 +38,8 @@ pub struct Context<'a> {
     pub server: &'a mut server::Server,
     /// Inside `MULTI` or a script nothing blocks.
     pub may_block: bool,
+    /// When a request that waited runs again: the key that it may be served from now, and no other.
+    pub ready: Option<&'a [u8]>,
 }
 
 /// What a handler decided.
@@ -49,6 +51,14 @@ pub enum Verdict {
         keys: Vec<Vec<u8>>,
         deadline: Option<u64>,
         timeout: Reply,
+    },
+    /// Wait until `count` replicas (and the local disk, if `local`) have all that the client wrote, at most until
+    /// the deadline; the engine makes the answer.
+    Replicas {
+        count: u64,
+        local: bool,
+        wait_aof: bool,
+        deadline: Option<u64>,
     },
     /// The node shall do something, and answers later.
     Order(Order),

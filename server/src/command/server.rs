@@ -5,6 +5,11 @@ use std::time::Instant;
 
 use super::spec::{Flags, Spec};
 use crate::config::Config;
+use crate::pubsub::Registry;
+use crate::session::ClientId;
+
+/// The version of Redis whose commands these are: clients choose what they send by it.
+pub const REDIS_VERSION: &str = "7.2.0";
 
 /// The part that this node plays, as `INFO`, `ROLE` and the gate see it. The node sets it.
 #[derive(Debug, Clone, Default)]
@@ -67,6 +72,20 @@ pub struct Server {
     pub status: Status,
     pub started: Instant,
     pub pause: Option<Pause>,
+    pub pubsub: Registry,
+    /// What commands ask of the engine; it does so when they have run.
+    pub errands: Vec<Errand>,
+}
+
+/// Something about other clients that only the engine can do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Errand {
+    /// `CLIENT UNBLOCK`: as if its time were up, or with an error.
+    Unblock { id: ClientId, error: bool },
+    /// A client was killed: it shall not be served any more.
+    Kill { id: ClientId },
+    /// The pause is over.
+    Unpause,
 }
 
 /// `CLIENT PAUSE`.
@@ -80,17 +99,25 @@ pub struct Pause {
 
 impl Server {
     pub fn new(config: Arc<Config>) -> Self {
-        Self { config, status: Status::default(), started: Instant::now(), pause: None }
+        Self {
+            config,
+            status: Status::default(),
+            started: Instant::now(),
+            pause: None,
+            pubsub: Registry::default(),
+            errands: Vec::new(),
+        }
     }
 
     pub fn needs_password(&self) -> bool {
         self.config.passwords().required()
     }
 
-    /// Until when clients that run this command are paused, if they are.
-    pub fn paused_until(&self, spec: &Spec, now: u64) -> Option<u64> {
+    /// Until when clients that run this command are paused, if they are; `flags` are those of what it will do.
+    pub fn paused_until(&self, spec: &Spec, flags: Flags, now: u64) -> Option<u64> {
         let pause = self.pause.filter(|pause| pause.until > now)?;
-        let held = spec.writes() || spec.flags.has(Flags::MAY_REPLICATE) || pause.all;
-        (held && spec.name != "client").then_some(pause.until)
+        let held = flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE) || pause.all;
+        // Nobody could end a pause of all commands otherwise.
+        (held && !spec.full_name.starts_with("CLIENT")).then_some(pause.until)
     }
 }

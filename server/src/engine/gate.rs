@@ -68,9 +68,15 @@ impl Engine {
         if !client.authenticated && !spec.flags.has(Flags::NO_AUTH) && self.server.needs_password() {
             return Pass::Refuse(Failure::new("NOAUTH Authentication required."));
         }
-        if let Some(failure) = self.wrong_role(client, spec) {
+        let flags = effective(client, spec);
+        let queues = client.transaction.is_some() && !runs_inside_multi(spec);
+        if queues && flags.has(Flags::NO_MULTI) {
+            return Pass::Refuse(Failure::new("ERR Command not allowed inside a transaction"));
+        }
+        if let Some(failure) = self.wrong_role(flags) {
             if self.server.config.replica_forward_writes
-                && spec.writes()
+                && flags.has(Flags::WRITE)
+                && client.transaction.is_none()
                 && self.server.status.leader_address.is_some()
             {
                 return Pass::Forward;
@@ -85,26 +91,21 @@ impl Engine {
                  this context"
             )));
         }
-        if client.transaction.is_some() && !runs_inside_multi(spec) {
-            if spec.flags.has(Flags::NO_MULTI) {
-                return Pass::Refuse(Failure::new("ERR Command not allowed inside a transaction"));
-            }
-            return Pass::Queue;
-        }
         let drained = self.drained.then_some(self.keyspace.now + DRAIN_MS_MAX);
-        match drained.or_else(|| self.server.paused_until(spec, self.keyspace.now)) {
-            Some(until) => Pass::Pause(until),
-            None => Pass::Run,
+        let until = drained.or_else(|| self.server.paused_until(spec, flags, self.keyspace.now));
+        if let Some(until) = until {
+            return Pass::Pause(until);
         }
+        if queues { Pass::Queue } else { Pass::Run }
     }
 
     /// Why this node can't serve the command in its part, if it can't.
-    fn wrong_role(&self, _client: &Client, spec: &Spec) -> Option<Failure> {
+    fn wrong_role(&self, flags: Flags) -> Option<Failure> {
         let role = self.server.status.role;
-        if role == Role::Loading && !spec.flags.has(Flags::LOADING) {
+        if role == Role::Loading && !flags.has(Flags::LOADING) {
             return Some(Failure::new("LOADING Botellier is loading the dataset in memory"));
         }
-        if !spec.writes() {
+        if !flags.has(Flags::WRITE) {
             return None;
         }
         match role {
@@ -115,6 +116,16 @@ impl Engine {
             }
         }
     }
+}
+
+/// The flags of a command; `EXEC` has those of what it will run.
+fn effective(client: &Client, spec: &Spec) -> Flags {
+    let mut flags = spec.flags;
+    if let (Handler::Engine(Own::Exec), Some(transaction)) = (spec.handler, &client.transaction) {
+        flags = if transaction.writes { flags.or(Flags::WRITE) } else { flags };
+        flags = if transaction.may_replicate { flags.or(Flags::MAY_REPLICATE) } else { flags };
+    }
+    flags
 }
 
 fn runs_inside_multi(spec: &Spec) -> bool {

@@ -8,16 +8,20 @@
 //! it takes them, and which part the node plays is told to the engine.
 
 mod blocking;
+mod errands;
 mod gate;
 mod journal;
 mod observe;
 mod role;
 mod transaction;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+pub use blocking::Acks;
 pub use journal::{Forgetful, Journal};
 
 use crate::command::server::Server;
@@ -62,6 +66,7 @@ pub struct Engine {
     drained: bool,
     uncommitted: observe::Uncommitted,
     blocked: blocking::Queues,
+    acks: Acks,
     watchers: transaction::Watchers,
     orders: Vec<(ClientId, Order)>,
 }
@@ -77,6 +82,7 @@ impl Engine {
             drained: false,
             uncommitted: observe::Uncommitted::default(),
             blocked: blocking::Queues::default(),
+            acks: Acks::default(),
             watchers: transaction::Watchers::default(),
             orders: Vec::new(),
         }
@@ -96,6 +102,9 @@ impl Engine {
             let step = self.request(&mut client, batch.get(index));
             if !self.keyspace.touched.is_empty() {
                 self.settle(&mut client);
+            }
+            if !self.server.errands.is_empty() {
+                self.run_errands();
             }
             progress = match step {
                 Step::Next if client.closing || client.killed => Progress::Close,
@@ -133,31 +142,44 @@ impl Engine {
 
     /// Run one request and queue its reply.
     fn request(&mut self, client: &mut Client, request: Request<'_>) -> Step {
+        let step = self.run(client, request);
+        if matches!(step, Step::Next) {
+            client.end_command();
+        }
+        step
+    }
+
+    fn run(&mut self, client: &mut Client, request: Request<'_>) -> Step {
         client.commands += 1;
         let (spec, skip) = match gate::look_up(request) {
             Ok(found) => found,
-            Err(failure) => return self.refuse(client, None, failure),
+            Err(failure) => return self.refuse(client, request, failure),
         };
         match self.admit(client, spec, request) {
             gate::Pass::Run => {}
-            gate::Pass::Queue => return transaction::queue(client, request),
-            gate::Pass::Refuse(failure) => return self.refuse(client, Some(spec), failure),
+            gate::Pass::Queue => return transaction::queue(client, spec, request),
+            gate::Pass::Refuse(failure) => return self.refuse(client, request, failure),
             gate::Pass::Forward => return Step::Forward,
-            gate::Pass::Pause(until) => return blocking::pause(client, request, until),
+            gate::Pass::Pause(until) => return self.pause(client, until),
         }
         client.command = spec.full_name;
         if let Handler::Engine(own) = spec.handler {
-            return self.own(client, own, spec, request);
+            return self.own(client, own, request);
         }
-        match self.call(client, spec, skip, request, true) {
+        match self.call(client, spec, skip, request, true, None) {
             Ok(Verdict::Reply(reply)) => {
                 let after = self.finish(client, spec, request);
+                self.deliver(client, after);
                 client.reply(reply, after);
-                if client.reply_mode == crate::session::ReplyMode::Skip {
-                    client.reply_mode = crate::session::ReplyMode::On;
-                }
                 Step::Next
             }
+            Ok(verdict @ Verdict::Replicas { .. }) => match self.wait_for_replicas(client, &verdict, true) {
+                Some(reply) => {
+                    client.reply(reply, 0);
+                    Step::Next
+                }
+                None => Step::Wait { taken: true },
+            },
             Ok(Verdict::Block { keys, deadline, timeout }) => {
                 self.finish(client, spec, request);
                 self.block(client, keys, deadline, timeout, request);
@@ -176,15 +198,6 @@ impl Engine {
         }
     }
 
-    /// An error before the command ran: it also spoils a `MULTI` under way.
-    fn refuse(&mut self, client: &mut Client, _spec: Option<&'static Spec>, failure: Failure) -> Step {
-        if let Some(transaction) = &mut client.transaction {
-            transaction.aborted = true;
-        }
-        client.reply(failure.into(), 0);
-        Step::Next
-    }
-
     /// Run a handler.
     fn call(
         &mut self,
@@ -193,6 +206,7 @@ impl Engine {
         skip: usize,
         request: Request<'_>,
         may_block: bool,
+        ready: Option<&[u8]>,
     ) -> Result<Verdict, Failure> {
         let args = Args::parse(spec, request, skip)?;
         let mut context = Context {
@@ -201,6 +215,7 @@ impl Engine {
             clients: &mut self.clients,
             server: &mut self.server,
             may_block,
+            ready,
         };
         match spec.handler {
             Handler::Run(run) => run(&mut context, &args).map(Verdict::Reply),
@@ -212,10 +227,10 @@ impl Engine {
     /// Log what a command changed, and say what its reply must wait for.
     fn finish(&mut self, client: &mut Client, spec: &Spec, request: Request<'_>) -> Offset {
         let written = self.log();
+        client.written = client.written.max(written);
         if !self.replicated {
             return written;
         }
-        client.written = client.written.max(written);
         let after = written.max(self.observed(client.db, spec, request));
         if after > self.journal.committed() { after } else { 0 }
     }
@@ -254,7 +269,7 @@ impl Engine {
         while !self.keyspace.touched.is_empty() {
             let touched = std::mem::take(&mut self.keyspace.touched);
             for touched in &touched {
-                self.watchers.touched(touched, &mut self.clients, client);
+                self.watchers.touched(touched, &self.keyspace, &mut self.clients, client);
             }
             self.serve(&touched);
         }

@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::command::server::Status;
 use crate::resp::Reply;
-use crate::session::{Blocked, Offset};
+use crate::session::Offset;
 
 impl Engine {
     /// Take a part. Only a leader decides about expiry; in a cluster replies wait for commits.
@@ -46,12 +46,6 @@ impl Engine {
     /// The handover did not come about: clients that were held back go on.
     pub fn undrain(&mut self) {
         self.drained = false;
-        for client in self.clients.iter_mut() {
-            if matches!(client.blocked, Some(Blocked::Pause)) {
-                client.blocked = None;
-                client.deadline = None;
-                client.wake.notify_one();
-            }
-        }
+        self.unpause();
     }
 }

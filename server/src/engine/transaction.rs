@@ -1,10 +1,10 @@
 //! `MULTI`, `EXEC`, `DISCARD`, `WATCH`, `UNWATCH`; and `QUIT`, `RESET`, which the engine runs itself too.
 
-use super::{Engine, Place, PlaceMap, Step, place};
-use crate::command::{Own, Spec, Verdict};
-use crate::keyspace::Touched;
+use super::{Engine, Place, PlaceMap, Step, gate, place};
+use crate::command::{Flags, Own, Spec, Verdict};
+use crate::keyspace::{Keyspace, Touched};
 use crate::resp::{Failure, Protocol, Reply, Request};
-use crate::session::{Client, ClientId, Clients, Transaction, Watched};
+use crate::session::{Client, ClientId, Clients, Offset, Seen, Transaction, Watched};
 
 /// Who watches which key.
 #[derive(Debug, Default)]
@@ -36,19 +36,25 @@ impl Watchers {
     }
 
     /// Clients that watch a touched key can't `EXEC` any more; `current` is the client whose batch runs.
-    pub fn touched(&self, touched: &Touched, clients: &mut Clients, current: &mut Client) {
-        if self.0.is_empty() {
-            return;
-        }
-        let mut spoil = |id: ClientId| {
-            if id == current.id {
-                current.dirty = true;
-            } else if let Some(client) = clients.get_mut(id) {
-                client.dirty = true;
+    pub fn touched(
+        &self,
+        touched: &Touched,
+        keyspace: &Keyspace,
+        clients: &mut Clients,
+        current: &mut Client,
+    ) {
+        let mut look = |place: &Place, ids: &[ClientId]| {
+            for id in ids {
+                let client = if *id == current.id { Some(&mut *current) } else { clients.get_mut(*id) };
+                if let Some(client) = client {
+                    look_again(client, place, touched, keyspace);
+                }
             }
         };
         if let Some(place) = place(touched) {
-            self.0.get(&place).into_iter().flatten().for_each(|id| spoil(*id));
+            if let Some(ids) = self.0.get(&place) {
+                look(&place, ids);
+            }
             return;
         }
         let in_it = |db: u32| match touched {
@@ -56,41 +62,84 @@ impl Watchers {
             Touched::Swapped(a, b) => db == *a || db == *b,
             Touched::Key { .. } => false,
         };
-        self.0.iter().filter(|((db, _), _)| in_it(*db)).flat_map(|(_, ids)| ids).for_each(|id| spoil(*id));
+        self.0.iter().filter(|(place, _)| in_it(place.0)).for_each(|(place, ids)| look(place, ids));
+    }
+}
+
+/// What a key is to those who watch it.
+fn see(keyspace: &Keyspace, place: &Place) -> Seen {
+    match keyspace.database(place.0).get(&place.1) {
+        None => Seen::Missing,
+        Some(entry) if entry.expired(keyspace.now) => Seen::Expired,
+        Some(_) => Seen::There,
+    }
+}
+
+/// Is a watched key another now? It is when it was changed, even back to what it was; but that one which had expired
+/// already is deleted, or that nothing takes the place of nothing, is no change.
+fn look_again(client: &mut Client, place: &Place, touched: &Touched, keyspace: &Keyspace) {
+    let watched = client.watched.iter_mut().find(|watched| (watched.db, &watched.key) == (place.0, &place.1));
+    let Some(watched) = watched else { return };
+    let now = see(keyspace, place);
+    let by_key = matches!(touched, Touched::Key { .. });
+    match (watched.seen, now) {
+        (Seen::Expired, Seen::Missing) => watched.seen = Seen::Missing,
+        (Seen::Missing, Seen::Missing) | (Seen::Expired, Seen::Expired) if !by_key => {}
+        (Seen::Missing, Seen::Expired) if !by_key => watched.seen = Seen::Expired,
+        _ => client.dirty = true,
     }
 }
 
 /// Keep a request for `EXEC`.
-pub(super) fn queue(client: &mut Client, request: Request<'_>) -> Step {
+pub(super) fn queue(client: &mut Client, spec: &Spec, request: Request<'_>) -> Step {
     if let Some(transaction) = &mut client.transaction {
-        transaction.queued.push(request.to_batch());
+        transaction.writes |= spec.writes();
+        transaction.may_replicate |= spec.flags.has(Flags::MAY_REPLICATE);
+        // What will not run needs no memory.
+        if !transaction.aborted {
+            transaction.queued.push(request.to_batch());
+        }
     }
     client.reply(Reply::Simple("QUEUED"), 0);
     Step::Next
 }
 
 impl Engine {
-    pub(super) fn own(
-        &mut self,
-        client: &mut Client,
-        own: Own,
-        spec: &'static Spec,
-        request: Request<'_>,
-    ) -> Step {
+    /// A request that is refused before it runs: it also spoils a `MULTI` under way, and refused itself, `EXEC` ends it.
+    pub(super) fn refuse(&mut self, client: &mut Client, request: Request<'_>, failure: Failure) -> Step {
+        if request.arg(0).eq_ignore_ascii_case(b"EXEC") {
+            let why = match gate::look_up(request) {
+                Ok(_) => &*failure.0,
+                Err(_) => failure.0.strip_prefix("ERR ").unwrap_or(&failure.0),
+            };
+            let text = format!("EXECABORT Transaction discarded because of: {why}");
+            self.discard(client);
+            client.reply(Failure::text(text).into(), 0);
+            return Step::Next;
+        }
+        if let Some(transaction) = &mut client.transaction {
+            transaction.aborted = true;
+            transaction.queued.clear();
+        }
+        client.reply(failure.into(), 0);
+        Step::Next
+    }
+
+    pub(super) fn own(&mut self, client: &mut Client, own: Own, request: Request<'_>) -> Step {
         let reply = match own {
             Own::Multi => self.multi(client),
-            Own::Exec => return self.exec(client, spec, request),
+            Own::Exec => {
+                self.exec(client);
+                return Step::Next;
+            }
             Own::Discard if client.transaction.is_none() => Reply::error("ERR DISCARD without MULTI"),
             Own::Discard => {
-                client.transaction = None;
-                self.watchers.forget(client);
-                self.track();
+                self.discard(client);
                 Reply::OK
             }
             Own::Watch => self.watch(client, request),
             Own::Unwatch => {
-                self.watchers.forget(client);
-                self.track();
+                self.unwatch(client);
                 Reply::OK
             }
             Own::Reset => self.reset(client),
@@ -102,6 +151,16 @@ impl Engine {
         };
         client.reply(reply, 0);
         Step::Next
+    }
+
+    fn unwatch(&mut self, client: &mut Client) {
+        self.watchers.forget(client);
+        self.track();
+    }
+
+    fn discard(&mut self, client: &mut Client) {
+        client.transaction = None;
+        self.unwatch(client);
     }
 
     fn multi(&mut self, client: &mut Client) -> Reply {
@@ -121,85 +180,87 @@ impl Engine {
         }
         for key in request.rest(1) {
             let place: Place = (client.db, key.into());
-            let expired =
-                self.keyspace.database(client.db).get(key).is_some_and(|e| e.expired(self.keyspace.now));
-            if !client.watched.iter().any(|other| (other.db, &other.key) == (place.0, &place.1)) {
-                client.watched.push(Watched { db: place.0, key: place.1.clone(), expired });
+            if client.watched.iter().any(|other| (other.db, &other.key) == (place.0, &place.1)) {
+                continue;
             }
+            let seen = see(&self.keyspace, &place);
+            client.watched.push(Watched { db: place.0, key: place.1.clone(), seen });
             self.watchers.add(place, client.id);
         }
         self.track();
         Reply::OK
     }
 
-    fn exec(&mut self, client: &mut Client, _spec: &'static Spec, _request: Request<'_>) -> Step {
+    fn exec(&mut self, client: &mut Client) {
         let Some(transaction) = client.transaction.take() else {
             client.reply(Reply::error("ERR EXEC without MULTI"), 0);
-            return Step::Next;
+            return;
         };
         let spoiled = client.dirty || self.watched_expired(client);
-        self.watchers.forget(client);
-        self.track();
-        if transaction.aborted || spoiled {
-            let reply = if transaction.aborted {
-                Reply::error("EXECABORT Transaction discarded because of previous errors.")
-            } else {
-                Reply::NullArray
-            };
-            client.reply(reply, 0);
-            return Step::Next;
+        self.unwatch(client);
+        if transaction.aborted {
+            client.reply(Reply::error("EXECABORT Transaction discarded because of previous errors."), 0);
+            return;
+        }
+        if spoiled {
+            // That a key was touched may not be known before it is committed.
+            let after = if self.uncommitted.is_empty() { 0 } else { self.journal.end() };
+            client.reply(Reply::NullArray, after);
+            return;
         }
         let mut replies = Vec::with_capacity(transaction.queued.len());
         let mut after = 0;
         for batch in &transaction.queued {
-            let request = batch.get(0);
-            let db = client.db;
-            let reply = match self.exec_one(client, request) {
-                Ok((spec, reply)) => {
-                    after = after.max(if self.replicated { self.observed(db, spec, request) } else { 0 });
-                    reply
-                }
-                Err(failure) => failure.into(),
-            };
+            let (reply, observed) = self.exec_one(client, batch.get(0));
+            after = after.max(observed);
             replies.push(reply);
         }
         // One record of all effects: a replica sees all of a transaction or nothing (trap 20).
-        after = after.max(self.log());
-        client.written = client.written.max(after);
+        let written = self.log();
+        client.written = client.written.max(written);
+        after = after.max(written);
+        self.deliver(client, after);
         client.reply(Reply::Array(replies), after);
-        Step::Next
     }
 
-    fn exec_one(
-        &mut self,
-        client: &mut Client,
-        request: Request<'_>,
-    ) -> Result<(&'static Spec, Reply), Failure> {
-        let (spec, skip) = super::gate::look_up(request)?;
+    /// The reply of one queued command, and what it must wait for.
+    fn exec_one(&mut self, client: &mut Client, request: Request<'_>) -> (Reply, Offset) {
+        let (spec, skip) = match gate::look_up(request) {
+            Ok(found) => found,
+            Err(failure) => return (failure.into(), 0),
+        };
         client.command = spec.full_name;
         if let crate::command::Handler::Engine(own) = spec.handler {
             // Only UNWATCH is queued of the engine's own; its watches are gone already.
             debug_assert_eq!(own, Own::Unwatch);
-            return Ok((spec, Reply::OK));
+            return (Reply::OK, 0);
         }
-        match self.call(client, spec, skip, request, false)? {
-            Verdict::Reply(reply) | Verdict::Block { timeout: reply, .. } => Ok((spec, reply)),
-            Verdict::Order(_) => Err(Failure::new("ERR Command not allowed inside a transaction")),
-        }
+        let (db, queued) = (client.db, client.out.len());
+        let verdict = self.call(client, spec, skip, request, false, None);
+        let observed = if self.replicated { self.observed(db, spec, request) } else { 0 };
+        let reply = match verdict {
+            Ok(Verdict::Reply(Reply::None)) => confirmations(client, queued),
+            Ok(Verdict::Reply(reply) | Verdict::Block { timeout: reply, .. }) => reply,
+            Ok(verdict @ Verdict::Replicas { .. }) => {
+                self.wait_for_replicas(client, &verdict, false).unwrap_or(Reply::Null)
+            }
+            Ok(Verdict::Order(_)) => Reply::error("ERR Command not allowed inside a transaction"),
+            Err(failure) => failure.into(),
+        };
+        (reply, observed)
     }
 
     /// A watched key that has expired since counts as touched, even if nobody deleted it yet.
     fn watched_expired(&self, client: &Client) -> bool {
         client.watched.iter().any(|watched| {
-            let entry = self.keyspace.database(watched.db).get(&watched.key);
-            !watched.expired && entry.is_some_and(|entry| entry.expired(self.keyspace.now))
+            let place = (watched.db, watched.key.clone());
+            watched.seen != Seen::Expired && see(&self.keyspace, &place) == Seen::Expired
         })
     }
 
     pub(super) fn reset(&mut self, client: &mut Client) -> Reply {
-        client.transaction = None;
-        self.watchers.forget(client);
-        self.track();
+        self.discard(client);
+        self.unsubscribe_all(client);
         client.db = 0;
         client.protocol = Protocol::Resp2;
         client.name = bytes::Bytes::new();
@@ -208,5 +269,16 @@ impl Engine {
         client.no_touch = false;
         client.authenticated = !self.server.needs_password();
         Reply::Simple("RESET")
+    }
+}
+
+/// What a command that replies by messages of its own (`SUBSCRIBE`) queued since there were `queued` of them: they take
+/// its place in the reply of `EXEC`. Redis counts only the first of several, which no client can read.
+fn confirmations(client: &mut Client, queued: usize) -> Reply {
+    let mut messages: Vec<Reply> = client.out.drain(queued..).map(|out| out.reply).collect();
+    match messages.len() {
+        0 => Reply::Null,
+        1 => messages.swap_remove(0),
+        _ => Reply::Array(messages),
     }
 }

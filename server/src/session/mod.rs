@@ -4,6 +4,7 @@
 
 mod clients;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -47,30 +48,53 @@ pub enum ReplyMode {
 #[derive(Debug, Default)]
 pub struct Transaction {
     pub queued: Vec<Batch>,
+    /// Some queued command writes, or may send something to replicas: `EXEC` needs what they need.
+    pub writes: bool,
+    pub may_replicate: bool,
     /// A command could not be queued: `EXEC` will refuse.
     pub aborted: bool,
 }
 
-/// A key that a client watches, and whether it was touched since.
+/// What a watched key was when it was last looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    Missing,
+    There,
+    /// There, but past its deadline: that it is deleted later is no change.
+    Expired,
+}
+
+/// A key that a client watches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watched {
     pub db: u32,
     pub key: Arc<[u8]>,
-    /// It was there when it was watched, but past its deadline: that it is deleted later is no change.
-    pub expired: bool,
+    pub seen: Seen,
 }
 
 /// What a blocked client waits for.
 #[derive(Debug, Clone)]
 pub enum Blocked {
-    /// One of these keys to hold a value of the right type; the request is then run again.
-    Keys { keys: Vec<Arc<[u8]>>, request: Arc<Batch>, since_ms: u64, timeout: Reply },
+    /// One of these keys to hold a value of the right type; the request is then run again. `turn` is the place
+    /// among all that wait.
+    Keys { keys: Vec<Arc<[u8]>>, request: Arc<Batch>, turn: u64, timeout: Reply },
     /// `count` replicas (and the local disk if `local`) to have everything up to `offset`.
     Replicas { count: u64, local: bool, offset: Offset, wait_aof: bool },
     /// An order to the node (`SAVE`, `FAILOVER`, ...) to be carried out.
     Order,
     /// The end of a `CLIENT PAUSE`, to run this request.
     Pause,
+}
+
+/// What only the connection's task knows, as it last said; for `CLIENT LIST` and the output limits.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wire {
+    pub fd: i32,
+    /// Bytes of an unfinished request, and room for more.
+    pub query_bytes: usize,
+    pub query_room: usize,
+    /// Bytes that were encoded but not taken by the socket yet.
+    pub unsent_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -97,8 +121,9 @@ pub struct Client {
     pub watched: Vec<Watched>,
     /// A watched key was touched.
     pub dirty: bool,
-    pub channels: Vec<Bytes>,
-    pub patterns: Vec<Bytes>,
+    pub channels: BTreeSet<Bytes>,
+    pub patterns: BTreeSet<Bytes>,
+    pub shards: BTreeSet<Bytes>,
     pub blocked: Option<Blocked>,
     /// Milliseconds since 1970 at which a blocked client gives up.
     pub deadline: Option<u64>,
@@ -110,6 +135,11 @@ pub struct Client {
     /// Close now, whatever is waiting (`CLIENT KILL`, a lost role).
     pub killed: bool,
     pub out: Vec<Out>,
+    /// About the bytes of the messages in `out` that others sent; whoever takes `out` sets it to 0.
+    pub pushed_bytes: usize,
+    /// Since when more than the soft limit is unread.
+    pub over_soft_since: Option<Instant>,
+    pub wire: Wire,
     /// The newest offset that any reply so far had to wait for; what `WAIT` looks at.
     pub written: Offset,
     /// Told when output was queued by others, or the client was closed or unblocked.
@@ -139,8 +169,9 @@ impl Client {
             transaction: None,
             watched: Vec::new(),
             dirty: false,
-            channels: Vec::new(),
-            patterns: Vec::new(),
+            channels: BTreeSet::new(),
+            patterns: BTreeSet::new(),
+            shards: BTreeSet::new(),
             blocked: None,
             deadline: None,
             reply_mode: ReplyMode::On,
@@ -149,6 +180,9 @@ impl Client {
             closing: false,
             killed: false,
             out: Vec::new(),
+            pushed_bytes: 0,
+            over_soft_since: None,
+            wire: Wire::default(),
             written: 0,
             wake: Arc::default(),
         }
@@ -161,8 +195,25 @@ impl Client {
         }
     }
 
+    /// Queue the reply to a command that had to wait, and wake the connection.
+    pub fn resume(&mut self, reply: Reply, after: Offset) {
+        self.reply(reply, after);
+        self.end_command();
+        self.wake.notify_one();
+    }
+
+    /// A command was answered: `CLIENT REPLY SKIP` is for one command.
+    pub fn end_command(&mut self) {
+        self.reply_mode = match self.reply_mode {
+            ReplyMode::SkipNext => ReplyMode::Skip,
+            ReplyMode::Skip => ReplyMode::On,
+            mode => mode,
+        };
+    }
+
     /// Queue a message that no command of this client asked for, and wake its connection.
     pub fn push(&mut self, message: Reply, after: Offset) {
+        self.pushed_bytes += weight(&message);
         self.out.push(Out { reply: message, after, protocol: self.protocol });
         self.wake.notify_one();
     }
@@ -172,7 +223,23 @@ impl Client {
         self.wake.notify_one();
     }
 
-    pub fn subscriptions(&self) -> usize {
-        self.channels.len() + self.patterns.len()
+    /// Bytes that a `MULTI` under way keeps.
+    pub fn queued_bytes(&self) -> usize {
+        let batches = self.transaction.iter().flat_map(|transaction| &transaction.queued);
+        batches.map(|batch| batch.get(0).rest(0).map(<[u8]>::len).sum::<usize>() + size_of::<Batch>()).sum()
     }
+
+    pub fn subscriptions(&self) -> usize {
+        self.channels.len() + self.patterns.len() + self.shards.len()
+    }
+}
+
+/// About how many bytes a message takes.
+fn weight(message: &Reply) -> usize {
+    let content = match message {
+        Reply::Bulk(bytes) => bytes.len(),
+        Reply::Array(items) | Reply::Push(items) | Reply::Set(items) => items.iter().map(weight).sum(),
+        _ => 0,
+    };
+    content + size_of::<Reply>()
 }

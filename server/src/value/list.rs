@@ -29,6 +29,21 @@ impl List {
         self.items.is_empty()
     }
 
+    pub fn get(&self, index: usize) -> Option<&[u8]> {
+        self.items.get(index).map(AsRef::as_ref)
+    }
+
+    /// All items, from one end to the other.
+    pub fn iter_from(&self, end: End) -> impl Iterator<Item = &[u8]> {
+        let length = self.items.len();
+        (0..length).map(move |step| &*self.items[if end == End::Left { step } else { length - 1 - step }])
+    }
+
+    /// `count` items from `start` on, as far as there are.
+    pub fn range(&self, start: usize, count: usize) -> impl Iterator<Item = Bytes> {
+        self.items.iter().skip(start).take(count).cloned()
+    }
+
     pub fn push(&mut self, end: End, item: &[u8]) {
         let item = Bytes::copy_from_slice(item);
         match end {

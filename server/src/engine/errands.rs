@@ -1,0 +1,106 @@
+//! What one client's command means for others: messages, `CLIENT UNBLOCK` and `KILL`; and how clients come and go.
+
+use super::Engine;
+use crate::command::server::Errand;
+use crate::config::OutputLimit;
+use crate::pubsub::Kind;
+use crate::resp::Reply;
+use crate::session::{Client, ClientId, Offset};
+
+impl Engine {
+    /// A connection was made. It needs no password if none is set now, even if one is set later.
+    pub fn connect(&mut self, address: String, local_address: String) -> ClientId {
+        let open = !self.server.needs_password();
+        let client = self.clients.connect(address, local_address);
+        client.authenticated = open;
+        client.id
+    }
+
+    /// A connection ended.
+    pub fn disconnect(&mut self, id: ClientId) {
+        if let Some(mut client) = self.clients.take(id) {
+            self.release(&mut client);
+        }
+    }
+
+    /// Forget all that the server keeps on behalf of a client.
+    fn release(&mut self, client: &mut Client) {
+        self.blocked.leave(client);
+        self.watchers.forget(client);
+        self.unsubscribe_all(client);
+        self.track();
+    }
+
+    pub(super) fn unsubscribe_all(&mut self, client: &mut Client) {
+        for (kind, names) in [
+            (Kind::Channel, &mut client.channels),
+            (Kind::Pattern, &mut client.patterns),
+            (Kind::Shard, &mut client.shards),
+        ] {
+            for name in std::mem::take(names) {
+                self.server.pubsub.unsubscribe(kind, &name, client.id);
+            }
+        }
+    }
+
+    /// Messages go out when `after` is committed. A message never overtakes what its sender wrote before: who hears
+    /// of a change can see it, from the leader that comes next too.
+    pub(super) fn deliver(&mut self, sender: &mut Client, after: Offset) {
+        if !self.server.pubsub.has_mail() {
+            return;
+        }
+        let after = after.max(sender.written);
+        let after = if after > self.journal.committed() { after } else { 0 };
+        let limit = self.server.config.client_output_buffer_limit.pubsub;
+        for (id, message) in self.server.pubsub.take_mail() {
+            if id == sender.id {
+                sender.push(message, after);
+            } else if let Some(client) = self.clients.get_mut(id).filter(|client| !client.killed) {
+                client.push(message, after);
+                if over(client, limit) {
+                    client.kill();
+                    self.server.errands.push(Errand::Kill { id });
+                }
+            }
+        }
+    }
+
+    /// Do what commands asked for.
+    pub(super) fn run_errands(&mut self) {
+        for errand in std::mem::take(&mut self.server.errands) {
+            match errand {
+                Errand::Unblock { id, error } => {
+                    let Some(mut client) = self.clients.take(id) else { continue };
+                    if error && client.blocked.is_some() {
+                        self.unblock(&mut client);
+                        let text = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+                        client.resume(Reply::error(text), 0);
+                    } else {
+                        self.give_up(&mut client);
+                    }
+                    self.clients.put(client);
+                }
+                Errand::Kill { id } => {
+                    let Some(mut client) = self.clients.take(id) else { continue };
+                    self.release(&mut client);
+                    self.clients.put(client);
+                }
+                Errand::Unpause => self.unpause(),
+            }
+        }
+    }
+}
+
+/// Whether a listener that does not keep up is past what it may leave unread.
+fn over(client: &mut Client, limit: OutputLimit) -> bool {
+    let bytes = (client.pushed_bytes + client.wire.unsent_bytes) as u64;
+    if limit.hard > 0 && bytes >= limit.hard {
+        return true;
+    }
+    if limit.soft == 0 || bytes < limit.soft {
+        client.over_soft_since = None;
+        return false;
+    }
+    let since = *client.over_soft_since.get_or_insert_with(std::time::Instant::now);
+    since.elapsed().as_secs() > limit.soft_seconds
+}
