@@ -1,6 +1,8 @@
 //! The settings, patterns and words, compared with a running redis-server: where both have the thing, both must say the
 //! same. What differs on purpose is listed with its reason, and the list is checked too.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 use botellier_server::config::{Config, SETTINGS, glob, split_args};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
