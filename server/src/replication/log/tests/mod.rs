@@ -1,3 +1,5 @@
+//! Tests of the log: what it keeps through restarts, crashes, broken disks and several hands at once.
+
 mod crash;
 mod faults;
 mod shared;
