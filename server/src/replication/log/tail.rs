@@ -71,7 +71,12 @@ impl Tail {
         if self.pending.is_empty() {
             return None;
         }
-        let bytes = self.pending.split().freeze();
+        let bytes = if self.pending.len() > BLOCK_BYTES {
+            // What is left of a huge block would keep all of it in memory.
+            std::mem::take(&mut self.pending).freeze()
+        } else {
+            self.pending.split().freeze()
+        };
         let start = std::mem::replace(&mut self.taken, self.end);
         Some(Group { start, end: self.end, bytes, time_ms: self.time_ms })
     }
