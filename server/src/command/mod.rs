@@ -70,6 +70,11 @@ pub enum Order {
     Save {
         background: bool,
     },
+    /// `GETLOG`: at most `count` records after `from`, or from where the log starts.
+    GetLog {
+        from: Option<u64>,
+        count: usize,
+    },
     /// `CONFIG REWRITE`.
     Rewrite,
     /// `DEBUG SLEEP`: serve nobody for so long.

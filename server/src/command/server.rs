@@ -75,6 +75,7 @@ pub struct Server {
     pub pubsub: Registry,
     /// What commands ask of the engine; it does so when they have run.
     pub errands: Vec<Errand>,
+    pub persistence: Persistence,
 }
 
 /// Something about other clients that only the engine can do.
@@ -86,6 +87,17 @@ pub enum Errand {
     Kill { id: ClientId },
     /// The pause is over.
     Unpause,
+}
+
+/// What is known of snapshots.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Persistence {
+    pub saving: bool,
+    pub last_failed: bool,
+    /// Seconds since 1970.
+    pub last_save_s: u64,
+    /// `Keyspace::changes` when the last snapshot was begun.
+    pub changes_at_save: u64,
 }
 
 /// `CLIENT PAUSE`.
@@ -106,6 +118,7 @@ impl Server {
             pause: None,
             pubsub: Registry::default(),
             errands: Vec::new(),
+            persistence: Persistence::default(),
         }
     }
 

@@ -64,6 +64,8 @@ pub struct Engine {
     replicated: bool,
     /// A handover is under way: nothing is executed.
     drained: bool,
+    /// What a new leader must see committed before it answers anything (rule 3).
+    floor: Offset,
     uncommitted: observe::Uncommitted,
     blocked: blocking::Queues,
     acks: Acks,
@@ -80,6 +82,7 @@ impl Engine {
             journal,
             replicated: false,
             drained: false,
+            floor: 0,
             uncommitted: observe::Uncommitted::default(),
             blocked: blocking::Queues::default(),
             acks: Acks::default(),
@@ -252,16 +255,18 @@ impl Engine {
 
     /// What a reply must wait for because of what the command looked at.
     fn observed(&self, db: u32, spec: &Spec, request: Request<'_>) -> Offset {
-        if self.uncommitted.is_empty() {
-            return 0;
-        }
         if spec.keys.is_empty() {
             // Commands over the whole key space wait for everything.
             let whole = spec.flags.has(crate::command::Flags::READONLY) || spec.writes();
             return if whole { self.journal.end() } else { 0 };
         }
+        if self.uncommitted.is_empty() {
+            return self.floor;
+        }
         let keys = crate::command::keys::positions(spec, request);
-        keys.into_iter().map(|index| self.uncommitted.of(db, request.arg(index))).max().unwrap_or(0)
+        keys.into_iter()
+            .map(|index| self.uncommitted.of(db, request.arg(index)))
+            .fold(self.floor, Offset::max)
     }
 
     /// Act on touched keys: watches turn dirty, blocked clients are served.
@@ -305,14 +310,9 @@ impl Engine {
         self.settle(&mut nobody);
     }
 
-    /// Replay a record: in recovery, and on a follower.
+    /// Replay a record on a follower.
     pub fn replay(&mut self, time_ms: u64, payload: &[u8]) -> Result<(), crate::keyspace::EffectError> {
-        self.advance_clock(time_ms);
-        for effect in crate::keyspace::Effect::decode_all(payload) {
-            self.keyspace.apply(&effect?);
-        }
-        self.keyspace.touched.clear();
-        Ok(())
+        self.keyspace.replay(time_ms, payload)
     }
 }
 

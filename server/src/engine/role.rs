@@ -2,6 +2,7 @@
 
 use super::Engine;
 use crate::command::server::Status;
+use crate::keyspace::Keyspace;
 use crate::resp::Reply;
 use crate::session::Offset;
 
@@ -16,6 +17,22 @@ impl Engine {
         }
         self.server.status = status;
         self.track();
+    }
+
+    /// Begin to lead: nothing is answered before the log is committed up to `floor`.
+    pub fn lead(&mut self, floor: Offset) {
+        self.floor = floor;
+        self.drained = false;
+        self.uncommitted.clear();
+    }
+
+    /// Another picture of the data takes the place of this one: after a full copy, or when what was executed here is not
+    /// what came to be.
+    pub fn replace_keyspace(&mut self, mut keyspace: Keyspace) {
+        keyspace.now = keyspace.now.max(self.keyspace.now);
+        keyspace.authority = self.keyspace.authority;
+        keyspace.tracking = self.keyspace.tracking;
+        self.keyspace = keyspace;
     }
 
     /// Leadership is lost: no client may believe that what it was told last still holds. Blocked ones are told why,

@@ -8,6 +8,7 @@
 mod apply;
 mod database;
 mod effect;
+mod readable;
 pub mod table;
 mod walk;
 
@@ -104,6 +105,17 @@ impl Keyspace {
     pub fn change(&mut self, effect: &Effect<'_>) {
         effect.encode(&mut self.record);
         self.apply(effect);
+    }
+
+    /// Apply the effects of a record that is in the log already. Time goes on with it, so that a later leader's clock is
+    /// never behind what it holds (trap 18).
+    pub fn replay(&mut self, time_ms: u64, payload: &[u8]) -> Result<(), EffectError> {
+        self.now = self.now.max(time_ms);
+        for effect in Effect::decode_all(payload) {
+            self.apply(&effect?);
+        }
+        self.touched.clear();
+        Ok(())
     }
 
     /// The entry at `key`, unless it has expired; an expired one is deleted if this node decides that.

@@ -1,21 +1,42 @@
 //! Puts the rooms together: one node of a store, or a server that stands alone.
+//!
+//! [`run`] opens the data directory, starts what runs beside the engine (listeners, the clock, metrics, snapshots), and
+//! gives the node its part: alone at once, or in a cluster whatever the registry and the protocol say.
 
+mod applied;
+mod journal;
+mod maintenance;
 mod orders;
+mod recovery;
+mod snapshots;
 mod standalone;
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
+use crate::command;
+use crate::command::server::{Role, Status};
 use crate::config::Config;
 use crate::config::log::LogHandle;
 use crate::engine::Engine;
+use crate::metrics::{self, Metrics};
 use crate::net::{Net, now_ms};
+use crate::replication::gate::Gate;
+use crate::replication::log::{self, Hooks, Log, LogError, Options};
+use crate::replication::meta::MetaError;
+use crate::replication::position::Offset;
+use crate::replication::storage::{Found, Storage, StorageError, Surroundings};
+use applied::Applied;
+use recovery::{RecoveryError, Shape};
+use snapshots::Taker;
 
 /// Why a node could not start, or had to end.
 #[derive(Debug, thiserror::Error)]
@@ -24,11 +45,187 @@ pub enum NodeError {
     Listen(io::Error),
     #[error("can't wait for signals: {0}")]
     Signals(io::Error),
+    #[error("can't start a thread: {0}")]
+    Thread(io::Error),
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error(transparent)]
+    Recovery(#[from] RecoveryError),
+    #[error("a server with 'appendonly no' keeps no log, so it can't be a node of a cluster")]
+    NoLog,
+    #[error("{0} must be set for a node of a cluster")]
+    Missing(&'static str),
+}
+
+/// The engine behind its lock.
+type SharedEngine = Arc<Mutex<Engine>>;
+
+/// What all parts of a running node share.
+struct Node {
+    net: Arc<Net>,
+    storage: Arc<Mutex<Storage>>,
+    log: Log,
+    taker: Taker,
+    shape: Shape,
+    /// The epoch that the engine's records are written in.
+    epoch: Arc<AtomicU64>,
+    /// The log was written up to here: whoever sends it on looks again.
+    written: watch::Sender<Offset>,
+    /// Told when this node was ordered to end.
+    ending: Arc<Notify>,
+    loglevel: LogHandle,
+}
+
+/// Hooks of the log are made before what they tell exists.
+#[derive(Clone, Default)]
+struct Held(Arc<std::sync::OnceLock<Box<dyn Fn(Offset) + Send + Sync>>>);
+
+impl Held {
+    fn tell(&self, offset: Offset) {
+        if let Some(tell) = self.0.get() {
+            tell(offset);
+        }
+    }
+
+    fn bind(&self, tell: impl Fn(Offset) + Send + Sync + 'static) {
+        // Bound once, by the one part that this node has.
+        let _ = self.0.set(Box::new(tell));
+    }
 }
 
 /// Run a node until it is told to end.
-pub async fn run(config: Arc<Config>, log: LogHandle) -> Result<(), NodeError> {
-    standalone::run(config, log).await
+pub async fn run(config: Arc<Config>, loglevel: LogHandle) -> Result<(), NodeError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(NodeError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(NodeError::Signals)?;
+    if config.zookeeper.is_some() && !config.appendonly {
+        return Err(NodeError::NoLog);
+    }
+    let (held, written) = (Held::default(), watch::Sender::new(0));
+    let (storage, found) = open(&config, &held, &written)?;
+    let node = Arc::new(build(&config, storage, written, loglevel));
+    let metrics = node.net.metrics.clone();
+    metrics.health.set_unready("reading the data directory");
+    metrics::serve(&config, &metrics).map_err(NodeError::Listen)?;
+    let mut tasks = JoinSet::new();
+    let due = Arc::new(Notify::new());
+    tasks.spawn(tick(node.net.clone(), due.clone()));
+    tasks.spawn(maintenance::run(node.clone()));
+    listen(&node.net, &config, &mut tasks)?;
+    standalone::start(&node, &held, found).await?;
+    tracing::info!(port = config.port, "ready to accept connections");
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            () = node.ending.notified() => break,
+            () = node.net.attention.notified() => {
+                due.notify_one();
+                for (id, order) in node.net.engine.lock().take_orders() {
+                    tasks.spawn(orders::carry_out(node.clone(), id, order));
+                }
+            }
+        }
+    }
+    tracing::info!("told to end");
+    close(&node)
+}
+
+/// Everything is written and synced, and the directory says so. The engine stays locked: nothing comes after.
+fn close(node: &Node) -> Result<(), NodeError> {
+    let engine = node.net.engine.lock();
+    let end = node.storage.lock().close()?;
+    tracing::info!(%end, "closed the log");
+    std::mem::forget(engine);
+    Ok(())
+}
+
+fn open(
+    config: &Config,
+    held: &Held,
+    written: &watch::Sender<Offset>,
+) -> Result<(Storage, Found), NodeError> {
+    let (held, written) = (held.clone(), written.clone());
+    let hooks = Hooks {
+        on_written: Box::new(move |offset| {
+            written.send_replace(offset);
+        }),
+        on_held: Box::new(move |offset| held.tell(offset)),
+        ..Hooks::default()
+    };
+    let mut options = Options::new(config.appendonly.then(|| config.dir.clone()));
+    options.fsync = fsync(config);
+    options.hooks = hooks;
+    let around = Surroundings::of(&config.dir).map_err(|error: MetaError| StorageError::from(error))?;
+    let (storage, found) = Storage::open(&config.dir, options, around)?;
+    if let Some(cut) = &found.recovered.cut {
+        tracing::warn!(file = %cut.path.display(), at = cut.at, bytes = cut.bytes, "cut a torn end off the log: {}", cut.what);
+    }
+    tracing::info!(end = %found.recovered.end, segments = found.recovered.segments, whole = found.whole, "opened the log");
+    Ok((storage, found))
+}
+
+fn fsync(config: &Config) -> log::Fsync {
+    match config.appendfsync {
+        crate::config::Fsync::Always => log::Fsync::Always,
+        crate::config::Fsync::EverySec => log::Fsync::Everysec,
+        crate::config::Fsync::No => log::Fsync::No,
+    }
+}
+
+fn build(
+    config: &Arc<Config>,
+    storage: Storage,
+    written: watch::Sender<Offset>,
+    loglevel: LogHandle,
+) -> Node {
+    let log = storage.log.clone();
+    let gate = Arc::new(Gate::new(0));
+    let epoch = Arc::new(AtomicU64::new(log.end().epoch));
+    let journal = journal::LogJournal { log: log.clone(), epoch: epoch.clone(), gate: gate.clone() };
+    let shape = Shape { databases: config.databases as usize, seed: seed() };
+    let mut engine = Engine::new(config.clone(), Box::new(journal), shape.seed);
+    engine.set_status(Status { role: Role::Loading, ..Status::default() });
+    let engine = Arc::new(Mutex::new(engine));
+    let (metrics, _recorder) = Metrics::new(command::all().map(|spec| spec.full_name).collect());
+    let storage = Arc::new(Mutex::new(storage));
+    let flushed = log.clone();
+    let net = Arc::new(Net {
+        engine: engine.clone(),
+        gate: gate.clone(),
+        flush: Box::new(move || {
+            if let Err(error) = flushed.flush() {
+                full_disk(&error);
+            }
+        }),
+        metrics,
+        attention: Arc::new(Notify::new()),
+    });
+    let taker = Taker {
+        engine,
+        storage: storage.clone(),
+        log: log.clone(),
+        gate,
+        applied: Applied::new(log.end()),
+        busy: Arc::default(),
+        runtime: tokio::runtime::Handle::current(),
+    };
+    Node { net, storage, log, taker, shape, epoch, written, ending: Arc::new(Notify::new()), loglevel }
+}
+
+/// A flush that failed moved nothing, so nothing was answered; the engine refuses writes until there is room.
+fn full_disk(error: &LogError) {
+    static SAID: AtomicU64 = AtomicU64::new(0);
+    let now = now_ms();
+    if now.saturating_sub(SAID.swap(now, std::sync::atomic::Ordering::Relaxed)) > 1000 {
+        tracing::error!(%error, "writes are refused");
+    }
+}
+
+/// This node can't go on without breaking a promise: it gives up its part by ending.
+fn fatal(what: &str) -> ! {
+    tracing::error!("{what}");
+    eprintln!("botellier-server: {what}");
+    std::process::exit(70);
 }
 
 /// Open the listeners of clients and accept connections.
@@ -74,6 +271,3 @@ fn seed() -> u64 {
     use std::hash::{BuildHasher as _, Hasher as _};
     std::hash::RandomState::new().build_hasher().finish()
 }
-
-/// The engine behind its lock.
-type Shared = Arc<Mutex<Engine>>;

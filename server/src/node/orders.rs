@@ -3,21 +3,77 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::{Node, maintenance};
 use crate::command::Order;
+use crate::keyspace::Effect;
 use crate::net::Net;
+use crate::replication::log::{Log, ReadError};
 use crate::resp::{Failure, Reply};
 use crate::session::ClientId;
 
 /// Carry out one order; its client waits for the answer.
-pub(super) async fn carry_out(net: Arc<Net>, id: ClientId, order: Order) {
+pub(super) async fn carry_out(node: Arc<Node>, id: ClientId, order: Order) {
+    let net = node.net.clone();
     let reply = match order {
         Order::Rewrite => rewrite(&net).await,
         Order::Sleep { time } => sleep(&net, time).await,
-        Order::Save { .. } | Order::Shutdown { .. } | Order::Failover { .. } => {
-            Failure::new("ERR This node can't do that yet").into()
+        Order::Save { background } => save(&node, background).await,
+        Order::Shutdown { save, .. } => {
+            if save == Some(true) && !maintenance::save(node.clone()).await {
+                Failure::new("ERR Errors trying to SHUTDOWN. Check logs.").into()
+            } else {
+                node.ending.notify_one();
+                // The connection ends with the process.
+                return;
+            }
         }
+        Order::Failover { .. } => Failure::new("ERR FAILOVER requires connected replicas.").into(),
+        Order::GetLog { from, count } => getlog(&node, from, count).await,
     };
     net.engine.lock().answer(id, reply);
+}
+
+/// `SAVE` waits for the snapshot, `BGSAVE` only begins it.
+async fn save(node: &Arc<Node>, background: bool) -> Reply {
+    if node.net.engine.lock().server.persistence.saving {
+        return Failure::new("ERR Background save already in progress").into();
+    }
+    if background {
+        tokio::spawn(maintenance::save(node.clone()));
+        return Reply::Simple("Background saving started");
+    }
+    if maintenance::save(node.clone()).await { Reply::OK } else { Failure::new("ERR").into() }
+}
+
+/// `GETLOG`: records as `[offset, epoch, time in ms, [effect, ...]]`, from the first one that ends after `from`.
+async fn getlog(node: &Arc<Node>, from: Option<u64>, count: usize) -> Reply {
+    let log = node.log.clone();
+    let read = tokio::task::spawn_blocking(move || read_log(&log, from, count)).await;
+    match read {
+        Ok(Ok(records)) => Reply::Array(records),
+        Ok(Err(error)) => Failure::text(format!("ERR {error}")).into(),
+        Err(error) => Failure::text(format!("ERR {error}")).into(),
+    }
+}
+
+fn read_log(log: &Log, from: Option<u64>, count: usize) -> Result<Vec<Reply>, ReadError> {
+    let mut records = log.records(from.unwrap_or_else(|| log.start()))?;
+    let mut replies = Vec::new();
+    while replies.len() < count
+        && let Some(record) = records.next_until(u64::MAX)?
+    {
+        let effects = Effect::decode_all(&record.payload).map(|effect| match effect {
+            Ok(effect) => Reply::text(effect.to_string()),
+            Err(error) => Reply::text(format!("unreadable: {error}")),
+        });
+        replies.push(Reply::Array(vec![
+            Reply::Int(record.end.offset as i64),
+            Reply::Int(record.epoch as i64),
+            Reply::Int(record.time_ms as i64),
+            Reply::Array(effects.collect()),
+        ]));
+    }
+    Ok(replies)
 }
 
 /// `CONFIG REWRITE`: waits for the disk, so the engine's lock is not held.

@@ -2,54 +2,34 @@
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use super::{Held, Node, NodeError, recovery};
+use crate::command::server::{Role, Status};
+use crate::replication::storage::Found;
 
-use super::{NodeError, Shared, listen, orders, seed, tick};
-use crate::command;
-use crate::config::Config;
-use crate::config::log::LogHandle;
-use crate::engine::{Engine, Forgetful};
-use crate::metrics::{self, Metrics};
-use crate::net::Net;
-use crate::replication::gate::Gate;
-
-pub(super) async fn run(config: Arc<Config>, _log: LogHandle) -> Result<(), NodeError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(NodeError::Signals)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(NodeError::Signals)?;
-    let (metrics, _recorder) = Metrics::new(command::all().map(|spec| spec.full_name).collect());
-    let engine: Shared =
-        Arc::new(Mutex::new(Engine::new(config.clone(), Box::new(Forgetful::default()), seed())));
-    let attention = Arc::new(Notify::new());
-    let net = Arc::new(Net {
-        engine,
-        gate: Arc::new(Gate::new(u64::MAX)),
-        flush: Box::new(|| {}),
-        metrics: metrics.clone(),
-        attention: attention.clone(),
-    });
-    let mut tasks = JoinSet::new();
-    let due = Arc::new(Notify::new());
-    tasks.spawn(tick(net.clone(), due.clone()));
-    metrics::serve(&config, &metrics).map_err(NodeError::Listen)?;
-    listen(&net, &config, &mut tasks)?;
-    metrics.set_role(metrics::Role::Standalone);
-    metrics.health.set_ready();
-    tracing::info!(port = config.port, "ready to accept connections");
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            () = attention.notified() => {
-                due.notify_one();
-                for (id, order) in net.engine.lock().take_orders() {
-                    tasks.spawn(orders::carry_out(net.clone(), id, order));
-                }
-            }
+/// Read the data directory and begin to serve.
+pub(super) async fn start(node: &Arc<Node>, held: &Held, found: Found) -> Result<(), NodeError> {
+    let reader = node.clone();
+    let load = move || {
+        let snapshots = reader.storage.lock().snapshots.clone();
+        let end = reader.log.end_offset();
+        match &found.snapshot {
+            // Without a log on disk there is only the snapshot.
+            Some((info, _)) if info.offset >= end => recovery::load(&snapshots, info, reader.shape),
+            _ => recovery::rebuild(&snapshots, &reader.log, reader.shape, end),
         }
-    }
-    tracing::info!("told to end: closing");
+    };
+    let keyspace = match tokio::task::spawn_blocking(load).await {
+        Ok(keyspace) => keyspace?,
+        Err(error) => super::fatal(&format!("reading the data directory failed: {error}")),
+    };
+    let gate = node.net.gate.clone();
+    held.bind(move |offset| gate.commit(offset));
+    node.net.gate.commit(node.log.held());
+    let mut engine = node.net.engine.lock();
+    engine.replace_keyspace(keyspace);
+    engine.set_status(Status { role: Role::Standalone, ..Status::default() });
+    drop(engine);
+    node.net.metrics.set_role(crate::metrics::Role::Standalone);
+    node.net.metrics.health.set_ready();
     Ok(())
 }

@@ -1,0 +1,87 @@
+//! Effects for a person to read: what `GETLOG` shows.
+
+use std::fmt::{self, Display};
+
+use super::Effect;
+use crate::value::End;
+
+/// Words with a space between them.
+struct Words<'f, 'b>(&'f mut fmt::Formatter<'b>);
+
+impl Words<'_, '_> {
+    fn begin(self, name: &str, db: u32) -> Result<Self, fmt::Error> {
+        write!(self.0, "{name} {db}")?;
+        Ok(self)
+    }
+
+    fn bytes(self, bytes: &[u8]) -> Result<Self, fmt::Error> {
+        write!(self.0, " \"{}\"", bytes.escape_ascii())?;
+        Ok(self)
+    }
+
+    fn word(self, word: impl Display) -> Result<Self, fmt::Error> {
+        write!(self.0, " {word}")?;
+        Ok(self)
+    }
+
+    fn end(self, end: End) -> Result<Self, fmt::Error> {
+        self.word(if end == End::Left { "left" } else { "right" })
+    }
+
+    fn deadline(self, deadline: Option<u64>) -> Result<Self, fmt::Error> {
+        match deadline {
+            Some(deadline) => self.word("until")?.word(deadline),
+            None => Ok(self),
+        }
+    }
+}
+
+impl Display for Effect<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let out = Words(f);
+        match self {
+            Effect::Set { db, key, value, deadline } => {
+                out.begin("set", *db)?.bytes(key)?.bytes(value)?.deadline(*deadline)
+            }
+            Effect::Replace { db, key, value } => out.begin("replace", *db)?.bytes(key)?.bytes(value),
+            Effect::Integer { db, key, value } => out.begin("integer", *db)?.bytes(key)?.word(value),
+            Effect::Append { db, key, value } => out.begin("append", *db)?.bytes(key)?.bytes(value),
+            Effect::SetRange { db, key, offset, value } => {
+                out.begin("set-range", *db)?.bytes(key)?.word(offset)?.bytes(value)
+            }
+            Effect::Delete { db, key } => out.begin("delete", *db)?.bytes(key),
+            Effect::Expire { db, key, deadline } => match deadline {
+                Some(deadline) => out.begin("expire", *db)?.bytes(key)?.word(deadline),
+                None => out.begin("persist", *db)?.bytes(key),
+            },
+            Effect::Rename { db, from, to } => out.begin("rename", *db)?.bytes(from)?.bytes(to),
+            Effect::Copy { db, from, to_db, to } => {
+                out.begin("copy", *db)?.bytes(from)?.word(to_db)?.bytes(to)
+            }
+            Effect::Move { db, key, to_db } => out.begin("move", *db)?.bytes(key)?.word(to_db),
+            Effect::SwapDb { a, b } => out.begin("swap-databases", *a)?.word(b),
+            Effect::FlushDb { db } => out.begin("flush-database", *db),
+            Effect::FlushAll => return out.0.write_str("flush-all"),
+            Effect::ListPush { db, key, end, items } => {
+                let out = out.begin("list-push", *db)?.bytes(key)?.end(*end)?;
+                items.iter().try_fold(out, |out, item| out.bytes(item))
+            }
+            Effect::ListPop { db, key, end, count } => {
+                out.begin("list-pop", *db)?.bytes(key)?.end(*end)?.word(count)
+            }
+            Effect::ListSet { db, key, index, item } => {
+                out.begin("list-set", *db)?.bytes(key)?.word(index)?.bytes(item)
+            }
+            Effect::ListInsert { db, key, index, item } => {
+                out.begin("list-insert", *db)?.bytes(key)?.word(index)?.bytes(item)
+            }
+            Effect::ListRemove { db, key, end, count, item } => {
+                out.begin("list-remove", *db)?.bytes(key)?.end(*end)?.word(count)?.bytes(item)
+            }
+            Effect::ListTrim { db, key, start, length } => {
+                out.begin("list-trim", *db)?.bytes(key)?.word(start)?.word(length)
+            }
+        }
+        .map(drop)
+    }
+}

@@ -1,0 +1,105 @@
+//! What is due every now and then: snapshots by the rules of `save` and by the size of the log, settings that changed,
+//! figures for metrics.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::snapshots::TakeError;
+use super::{Node, fsync};
+use crate::config::Config;
+use crate::net::now_ms;
+
+const PERIOD: Duration = Duration::from_millis(100);
+/// After a snapshot failed, the next try waits this long, as in Redis.
+const RETRY_MS: u64 = 5_000;
+
+pub(super) async fn run(node: Arc<Node>) {
+    let mut config = node.net.engine.lock().server.config.clone();
+    let mut retry_at = 0;
+    loop {
+        tokio::time::sleep(PERIOD).await;
+        let now = node.net.engine.lock().server.config.clone();
+        if !Arc::ptr_eq(&now, &config) {
+            follow_config(&node, &config, &now);
+            config = now;
+        }
+        publish(&node);
+        if now_ms() >= retry_at && due(&node, &config) && !save(node.clone()).await {
+            retry_at = now_ms() + RETRY_MS;
+        }
+    }
+}
+
+/// Settings that live outside of the engine.
+fn follow_config(node: &Node, before: &Config, now: &Config) {
+    if before.appendfsync != now.appendfsync
+        && let Err(error) = node.storage.lock().set_fsync(fsync(now))
+    {
+        tracing::error!(%error, "can't change appendfsync");
+    }
+    node.loglevel.follow(now);
+}
+
+/// Whether the key space changed enough since the last snapshot, or the log grew enough to be worth one.
+fn due(node: &Node, config: &Config) -> bool {
+    let engine = node.net.engine.lock();
+    if engine.server.status.role == crate::command::server::Role::Loading || engine.server.persistence.saving
+    {
+        return false;
+    }
+    let changes = engine.keyspace.changes - engine.server.persistence.changes_at_save;
+    let seconds = now_ms() / 1000 - engine.server.persistence.last_save_s;
+    let by_rule = config.save.iter().any(|point| changes >= point.changes && seconds >= point.seconds);
+    drop(engine);
+    by_rule || node.log.kept_bytes() > config.log_retention_bytes.saturating_mul(2).max(64 << 20)
+}
+
+/// Take a snapshot in the background and keep account of it; true if there is a new one.
+pub(super) async fn save(node: Arc<Node>) -> bool {
+    let changes = {
+        let mut engine = node.net.engine.lock();
+        engine.server.persistence.saving = true;
+        engine.keyspace.changes
+    };
+    let taker = node.taker.clone();
+    let result = tokio::task::spawn_blocking(move || taker.take()).await;
+    let metrics = &node.net.metrics;
+    let mut engine = node.net.engine.lock();
+    let persistence = &mut engine.server.persistence;
+    persistence.saving = false;
+    match result {
+        Ok(Ok(info)) => {
+            persistence.last_save_s = now_ms() / 1000;
+            persistence.changes_at_save = changes;
+            persistence.last_failed = false;
+            metrics.snapshot_bytes.set(info.bytes);
+            metrics.snapshot_time_s.set(now_ms() / 1000);
+            true
+        }
+        Ok(Err(TakeError::Busy)) => false,
+        failed => {
+            persistence.last_failed = true;
+            metrics.snapshot_failures.add(1);
+            let error = match failed {
+                Ok(Err(error)) => error.to_string(),
+                Err(error) => error.to_string(),
+                Ok(Ok(_)) => return true,
+            };
+            tracing::error!(%error, "could not take a snapshot");
+            false
+        }
+    }
+}
+
+fn publish(node: &Node) {
+    let metrics = &node.net.metrics;
+    let mut engine = node.net.engine.lock();
+    engine.server.status.offset = node.log.end_offset();
+    engine.server.status.committed = node.net.gate.committed().min(engine.server.status.offset);
+    engine.server.status.lease_ms = node.net.gate.lease_left_ms().map_or(-1, |left| left as i64);
+    metrics.log_end_offset.set(engine.server.status.offset);
+    metrics.commit_offset.set(engine.server.status.committed);
+    metrics.connected_clients.set(engine.clients.len() as u64);
+    metrics.log_bytes.set(node.log.kept_bytes());
+    metrics.lease_ms.set(engine.server.status.lease_ms.max(0) as u64);
+}

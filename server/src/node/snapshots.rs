@@ -1,0 +1,99 @@
+//! Taking snapshots: of this node's own data, without a pause, never past what is committed.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use super::SharedEngine;
+use super::applied::Applied;
+use crate::replication::gate::{Gate, Pass};
+use crate::replication::log::Log;
+use crate::replication::position::Position;
+use crate::replication::snapshot::{Header, Info, Kind, SnapshotError};
+use crate::replication::storage::{Storage, StorageError};
+
+/// Bytes of entries captured under one hold of the engine's lock: some hundred microseconds.
+const STEP_BYTES: usize = 64 << 10;
+
+#[derive(Debug, thiserror::Error)]
+pub enum TakeError {
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error("this node stopped leading before what the snapshot holds was committed")]
+    Void,
+    #[error("a snapshot is being taken already")]
+    Busy,
+}
+
+/// What a snapshot is taken of and where it goes. Clones share it.
+#[derive(Clone)]
+pub struct Taker {
+    pub engine: SharedEngine,
+    pub storage: Arc<Mutex<Storage>>,
+    pub log: Log,
+    pub gate: Arc<Gate>,
+    pub applied: Applied,
+    /// Held while a snapshot is being taken.
+    pub busy: Arc<Mutex<()>>,
+    pub runtime: tokio::runtime::Handle,
+}
+
+impl Taker {
+    /// Take one. Blocks for as long as that takes: not for async tasks.
+    pub fn take(&self) -> Result<Info, TakeError> {
+        let Some(_busy) = self.busy.try_lock() else { return Err(TakeError::Busy) };
+        let started = Instant::now();
+        let (header, term) = self.begin();
+        let result = self.write(&header, term);
+        if result.is_err() {
+            self.engine.lock().keyspace.end_walk();
+        }
+        let info = result?;
+        let retention = self.engine.lock().server.config.log_retention_bytes;
+        self.storage.lock().retain(&info, retention)?;
+        tracing::info!(offset = info.offset, bytes = info.bytes, took = ?started.elapsed(), "took a snapshot");
+        Ok(info)
+    }
+
+    /// The moment: everything that the engine holds now, and where the log stands at it.
+    fn begin(&self) -> (Header, u64) {
+        let mut engine = self.engine.lock();
+        engine.keyspace.begin_walk();
+        let position = self.position(engine.server.status.role.leads());
+        let epochs = self.log.epochs().into_iter().filter(|epoch| epoch.start <= position.offset).collect();
+        let time_ms = engine.keyspace.now;
+        (Header { cluster: None, position, time_ms, epochs }, self.gate.term())
+    }
+
+    /// Ask under the engine's lock. A leader executed everything in its log; a follower what was applied.
+    fn position(&self, leads: bool) -> Position {
+        if leads { self.log.end() } else { self.applied.position() }
+    }
+
+    fn write(&self, header: &Header, term: u64) -> Result<Info, TakeError> {
+        let snapshots = self.storage.lock().snapshots.clone();
+        let mut writer = snapshots.write(header)?;
+        let mut captured = Vec::new();
+        loop {
+            let more = self.engine.lock().keyspace.step_walk(STEP_BYTES, &mut captured);
+            let mut rest = captured.as_slice();
+            while let Some((length, tail)) = rest.split_first_chunk::<4>() {
+                let (entry, tail) = tail.split_at(u32::from_le_bytes(*length) as usize);
+                writer.add(Kind::KEYS, entry)?;
+                rest = tail;
+            }
+            captured.clear();
+            if !more {
+                break;
+            }
+        }
+        // Trap 11: what could still be undone must not outlive its undoing.
+        match self.runtime.block_on(self.gate.wait(term, header.position.offset)) {
+            Pass::Void => Err(TakeError::Void),
+            Pass::Leave | Pass::Wait => Ok(writer.finish()?),
+        }
+    }
+}
