@@ -44,7 +44,7 @@ impl Display for Effect<'_> {
                 out.begin("set", *db)?.bytes(key)?.bytes(value)?.deadline(*deadline)
             }
             Effect::Replace { db, key, value } => out.begin("replace", *db)?.bytes(key)?.bytes(value),
-            Effect::Integer { db, key, value } => out.begin("integer", *db)?.bytes(key)?.word(value),
+            Effect::Integer { db, key, number } => out.begin("integer", *db)?.bytes(key)?.word(number),
             Effect::Append { db, key, value } => out.begin("append", *db)?.bytes(key)?.bytes(value),
             Effect::SetRange { db, key, offset, value } => {
                 out.begin("set-range", *db)?.bytes(key)?.word(offset)?.bytes(value)
