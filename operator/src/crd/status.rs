@@ -50,6 +50,12 @@ pub struct BotellierStatus {
     pub conditions: Vec<Condition>,
 }
 
+impl BotellierStatus {
+    pub fn is_progressing(&self) -> bool {
+        self.conditions.iter().any(|condition| condition.type_ == "Progressing" && condition.status == "True")
+    }
+}
+
 /// The leader.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]

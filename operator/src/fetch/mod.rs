@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
-use kube::api::{ApiResource, DynamicObject, ListParams};
+use kube::api::{ApiResource, DynamicObject, ListParams, TypeMeta};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
@@ -81,7 +81,9 @@ pub async fn fetch(client: &Client, resource: &Botellier) -> Result<Fetched, Err
 
     let mut children = BTreeMap::new();
     for (kind, list) in kinds.iter().zip(lists) {
-        for object in list {
+        for mut object in list {
+            // The items of a list do not say what they are.
+            object.types = Some(TypeMeta { api_version: kind.api_version.clone(), kind: kind.kind.clone() });
             children.insert((kind.kind.clone(), object.name_any()), object);
         }
     }

@@ -1,7 +1,7 @@
 //! Follows the store's znodes through one persistent recursive watch.
 //!
-//! A change is read again at once, alone: two round trips to ZooKeeper lie between a new leader and
-//! the slice. After a lost connection everything is read again, because events of that time are not
+//! A change is read again at once, alone: one round trip to ZooKeeper lies between its word and the
+//! slice. After a lost connection everything is read again, because events of that time are not
 //! delivered (ZOOKEEPER-4698).
 
 use std::time::Duration;
@@ -14,6 +14,7 @@ use zookeeper_client::{AddWatchMode, Client, Error, EventType, SessionState, Wat
 use super::record::{Config, Node, View};
 
 const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
+const OUT_OF_TOUCH_AFTER: Duration = Duration::from_secs(2);
 const RETRY_MIN: Duration = Duration::from_millis(200);
 const RETRY_MAX: Duration = Duration::from_secs(5);
 
@@ -24,22 +25,18 @@ const NODES_PATH: &str = "/nodes";
 pub async fn follow(connect: String, sink: watch::Sender<View>) {
     let mut retry = RETRY_MIN;
     while !sink.is_closed() {
-        let connector = Client::connector().with_session_timeout(SESSION_TIMEOUT);
-        let attempt = tokio::select! {
-            attempt = connector.connect(&connect) => attempt,
-            () = sink.closed() => return,
-        };
-        match attempt {
+        match connect_to(&connect, &sink).await {
             Ok(client) => {
                 info!(connect, session = %client.session_id(), "ZooKeeper session");
+                let Err(error) = session(&client, &sink).await else {
+                    return;
+                };
+                warn!(connect, %error, "ZooKeeper connection lost");
                 retry = RETRY_MIN;
-                if let Err(error) = session(&client, &sink).await {
-                    warn!(connect, %error, "ZooKeeper session lost");
-                }
+                continue;
             }
             Err(error) => debug!(connect, %error, "ZooKeeper cannot be reached"),
         }
-        sink.send_if_modified(|view| std::mem::replace(&mut view.connected, false));
         tokio::select! {
             () = tokio::time::sleep(retry) => {}
             () = sink.closed() => return,
@@ -48,7 +45,24 @@ pub async fn follow(connect: String, sink: watch::Sender<View>) {
     }
 }
 
-/// One session, until it ends or nobody listens any more.
+/// A new session. Only when it takes a while are we out of touch: a member that restarts is no news.
+async fn connect_to(connect: &str, sink: &watch::Sender<View>) -> Result<Client, Error> {
+    let connector = Client::connector().with_session_timeout(SESSION_TIMEOUT);
+    let mut attempt = std::pin::pin!(connector.connect(connect));
+    if let Ok(result) = tokio::time::timeout(OUT_OF_TOUCH_AFTER, &mut attempt).await {
+        return result;
+    }
+    sink.send_if_modified(|view| std::mem::replace(&mut view.connected, false));
+    tokio::select! {
+        result = attempt => result,
+        () = sink.closed() => Err(Error::ClientClosed),
+    }
+}
+
+/// One session, until its connection ends or nobody listens any more.
+///
+/// A lost connection ends it although the session would live on: zookeeper-client 0.11.2 does not
+/// restore persistent watches when it reconnects, and a session of ours holds nothing worth keeping.
 async fn session(client: &Client, sink: &watch::Sender<View>) -> Result<(), Error> {
     let mut watcher = client.watch("/", AddWatchMode::PersistentRecursive).await?;
     read_all(client, sink).await?;
@@ -58,24 +72,15 @@ async fn session(client: &Client, sink: &watch::Sender<View>) -> Result<(), Erro
             () = sink.closed() => return Ok(()),
         };
         if event.event_type == EventType::Session {
-            // After a terminal state the watcher must not be asked again.
             match event.session_state {
-                SessionState::Disconnected => {
-                    sink.send_if_modified(|view| std::mem::replace(&mut view.connected, false));
-                }
-                SessionState::SyncConnected => read_all(client, sink).await?,
+                SessionState::SyncConnected | SessionState::ConnectedReadOnly => {}
+                SessionState::Disconnected => return Err(Error::ConnectionLoss),
                 SessionState::AuthFailed => return Err(Error::AuthFailed),
                 SessionState::Expired => return Err(Error::SessionExpired),
                 SessionState::Closed => return Err(Error::ClientClosed),
-                SessionState::ConnectedReadOnly => {}
             }
-            continue;
         }
-        match read_changed(client, sink, &event).await {
-            // The session event that follows says what became of the connection.
-            Err(Error::ConnectionLoss) => {}
-            result => result?,
-        }
+        read_changed(client, sink, &event).await?;
     }
 }
 

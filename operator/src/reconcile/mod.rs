@@ -38,6 +38,8 @@ use watchers::Watchers;
 
 /// How often a resource is looked at although nothing happened.
 const RESYNC: Duration = Duration::from_mins(10);
+/// And while something is on its way, of which the time that it takes is part of the news.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
 const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_mins(2);
 /// One resource whose requests hang must not keep a worker for ever.
@@ -160,7 +162,7 @@ async fn reconcile_once(resource: &Botellier, context: &Context) -> Result<Actio
             debug!(name = resource.name_any(), %error, "waiting for an edit");
             Ok(Action::requeue(RESYNC))
         }
-        result => result.map(|()| Action::requeue(RESYNC)),
+        result => result.map(|()| Action::requeue(if status.is_progressing() { LOOK_AGAIN } else { RESYNC })),
     }
 }
 
@@ -179,7 +181,7 @@ async fn work(
     let missing_secret = settle_secret(context, resource, prepared, fetched).await.err();
     let store: Option<k8s_openapi::api::apps::v1::StatefulSet> = fetched.child(&prepared.name);
     let current = store.and_then(|set| set.spec?.replicas);
-    let pods = pods::of(&fetched.pods, Component::Store).len();
+    let pods = pods::of(&fetched.pods, Component::Store, Timestamp::now()).len();
     let service: Option<Service> = fetched.child(&prepared.name);
     let circumstances = Circumstances {
         store_replicas: build::scale_step(prepared, current, i32::try_from(pods).unwrap_or(i32::MAX), view),
@@ -230,7 +232,7 @@ fn as_object(slice: &EndpointSlice) -> Option<DynamicObject> {
 /// That the pod of the node that ZooKeeper names leads: the same name at the same address.
 fn claim(prepared: &Prepared, fetched: &Fetched, view: &View) -> Option<Claim> {
     let (config, node) = view.leader().filter(|_| view.connected)?;
-    let pods = pods::of(&fetched.pods, Component::Store);
+    let pods = pods::of(&fetched.pods, Component::Store, Timestamp::now());
     let pod = pods.iter().find(|pod| pod.name == node.id && pod.address == Some(&node.host))?;
     Some(Claim {
         cluster: config.cluster.clone(),
@@ -253,7 +255,7 @@ async fn label_pods(
         return Ok(());
     }
     let api: Api<Pod> = Api::namespaced(context.client.clone(), &prepared.namespace);
-    for health in pods::of(&fetched.pods, Component::Store) {
+    for health in pods::of(&fetched.pods, Component::Store, Timestamp::now()) {
         let (role, reads) = status::pod_role(view, &health);
         let role = (role != Role::Absent).then_some(role.as_str());
         let reads = reads.then_some("true");

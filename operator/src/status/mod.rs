@@ -42,7 +42,7 @@ impl Facts<'_> {
     }
 
     fn pods(&self, component: Component) -> Vec<pods::Health<'_>> {
-        pods::of(&self.fetched.pods, component)
+        pods::of(&self.fetched.pods, component, self.now)
     }
 
     fn previous(&self) -> Option<&BotellierStatus> {

@@ -1,6 +1,7 @@
 //! What a pod says about itself.
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use crate::crd::names::{self, Component};
 
@@ -26,27 +27,34 @@ const BAD: [&str; 7] = [
     "CreateContainerError",
 ];
 
+/// A volume that is being made keeps its pod from being scheduled for a moment.
+const UNSCHEDULABLE_FOR: SignedDuration = SignedDuration::from_secs(20);
+
 /// The pods of a component in the order of their ordinals, without those that are on their way out.
-pub fn of(pods: &[Pod], component: Component) -> Vec<Health<'_>> {
+pub fn of(pods: &[Pod], component: Component, now: Timestamp) -> Vec<Health<'_>> {
     let mut health: Vec<Health> = pods
         .iter()
         .filter(|pod| pod.metadata.deletion_timestamp.is_none())
         .filter(|pod| {
             pod.metadata.labels.as_ref().is_some_and(|labels| names::is_component(labels, component))
         })
-        .filter_map(health)
+        .filter_map(|pod| health(pod, now))
         .collect();
     health.sort_by_key(|pod| (pod.name.len(), pod.name));
     health
 }
 
-fn health(pod: &Pod) -> Option<Health<'_>> {
+fn health(pod: &Pod, now: Timestamp) -> Option<Health<'_>> {
     let status = pod.status.as_ref();
     let condition =
         |kind: &str| status.and_then(|status| status.conditions.as_ref()?.iter().find(|c| c.type_ == kind));
     let unschedulable = condition("PodScheduled")
         .filter(|scheduled| {
             scheduled.status == "False" && scheduled.reason.as_deref() == Some("Unschedulable")
+        })
+        .filter(|scheduled| {
+            let since = scheduled.last_transition_time.as_ref();
+            since.is_some_and(|since| now.duration_since(since.0) > UNSCHEDULABLE_FOR)
         })
         .map(|scheduled| {
             format!("unschedulable: {}", scheduled.message.as_deref().unwrap_or("no reason given"))
