@@ -1,1 +1,5 @@
-//! (room)
+//! Who leads: the node's pure machine, and the adapter to the registry.
+
+pub mod candidate;
+mod claims;
+mod registry;

@@ -1,11 +1,18 @@
-//! (room)
+//! Replication: the log and its positions, the frames, and the leader's and the follower's side as pure machines.
 
+pub mod follower;
 pub mod gate;
-pub mod position;
-pub mod time;
+pub mod history;
+pub mod leader;
+pub mod lease;
 pub mod log;
-pub mod snapshot;
+pub mod member;
 pub mod meta;
+pub mod position;
+pub mod protocol;
+pub mod snapshot;
 pub mod storage;
+pub mod time;
+pub mod wire;
 
 pub use position::{Epoch, EpochStart, Offset, Position};

@@ -1,0 +1,445 @@
+//! The follower's side of replication, pure: finding the leader, agreeing on where to start, keeping what it sends,
+//! acknowledging it, promising it time, and noticing that it is gone.
+//!
+//! What was received is applied only up to what the leader says is committed: so nothing dirty is ever read here, and a
+//! truncation does not reach the keyspace. After a truncation or a full copy the follower greets anew, so that streaming
+//! always starts from a log that both sides have just compared.
+
+use super::lease::Promises;
+use super::member::{Member, Memory, Stamp};
+use super::position::{Epoch, Offset, Position};
+use super::protocol::{Action, ConnectionId, Ending, LogState, Note, Settings};
+use super::time::{Awake, Time};
+use super::wire::{Ack, Body, Frame, Heartbeat, Plan, Reason, Refused, Welcome};
+use bytes::Bytes;
+use std::time::Duration;
+
+/// What a follower shares with whatever the node becomes next.
+pub struct Common {
+    pub settings: Settings,
+    pub me: Member,
+    pub log: LogState,
+    pub memory: Memory,
+    pub promises: Promises,
+    /// What is known to be committed.
+    pub commit: Offset,
+    /// The highest epoch that anybody told of.
+    pub epoch_seen: Epoch,
+    /// The log can't be resumed: ask for a copy.
+    pub copy_next: bool,
+    /// The log is being cut or replaced: nobody may lead with it meanwhile.
+    pub log_busy: bool,
+    connections: u64,
+}
+
+impl Common {
+    pub fn new(settings: Settings, me: Member, log: LogState, memory: Memory, promises: Promises) -> Self {
+        let epoch_seen = memory.stamp().epoch.max(log.end.epoch);
+        Self {
+            settings,
+            me,
+            log,
+            memory,
+            promises,
+            commit: 0,
+            epoch_seen,
+            copy_next: false,
+            log_busy: false,
+            connections: 0,
+        }
+    }
+
+    fn connection(&mut self) -> ConnectionId {
+        self.connections += 1;
+        ConnectionId::outgoing(self.connections)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    Down { retry_at: Time },
+    Opening(ConnectionId),
+    Greeted(ConnectionId),
+    Streaming(ConnectionId),
+    Copying(ConnectionId),
+    Installing(ConnectionId),
+}
+
+impl Link {
+    fn connection(self) -> Option<ConnectionId> {
+        match self {
+            Self::Down { .. } => None,
+            Self::Opening(c)
+            | Self::Greeted(c)
+            | Self::Streaming(c)
+            | Self::Copying(c)
+            | Self::Installing(c) => Some(c),
+        }
+    }
+}
+
+pub struct Follower {
+    leader: Member,
+    epoch: Epoch,
+    address: Option<(String, u16)>,
+    link: Link,
+    awake: Awake,
+    /// When (awake) the leader was last heard, or first looked for.
+    heard: Duration,
+    /// When (awake) the link last got anywhere.
+    link_heard: Duration,
+    /// It was a replica of this leader in this epoch: silence now means something.
+    attached: bool,
+    /// The leader gave its lease up and is not expected back.
+    released: bool,
+    received: Offset,
+    /// From the last heartbeat of this link.
+    needed: Option<Offset>,
+}
+
+/// Between tries to reach a leader.
+const RETRY: Duration = Duration::from_millis(50);
+
+impl Follower {
+    pub fn new(now: Time, leader: Member, epoch: Epoch, address: Option<(String, u16)>) -> Self {
+        Self {
+            leader,
+            epoch,
+            address,
+            link: Link::Down { retry_at: now },
+            awake: Awake::new(now),
+            heard: Duration::ZERO,
+            link_heard: Duration::ZERO,
+            attached: false,
+            released: false,
+            received: 0,
+            needed: None,
+        }
+    }
+
+    pub fn leader(&self) -> &Member {
+        &self.leader
+    }
+
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    pub fn streaming(&self) -> bool {
+        matches!(self.link, Link::Streaming(_))
+    }
+
+    /// The leader said or showed that it holds no lease any more.
+    pub fn released(&self) -> bool {
+        self.released
+    }
+
+    pub fn attached(&self) -> bool {
+        self.attached
+    }
+
+    /// For how long the leader has not been heard of, as far as this process could listen.
+    pub fn silence(&self) -> Duration {
+        self.awake.since(self.heard)
+    }
+
+    pub fn is_link(&self, connection: ConnectionId) -> bool {
+        self.link.connection() == Some(connection)
+    }
+
+    /// The node announced another address.
+    pub fn found(&mut self, address: Option<(String, u16)>) {
+        if address.is_some() {
+            self.address = address;
+        }
+    }
+
+    /// The same leader leads on in a higher epoch.
+    pub fn go_on(&mut self, epoch: Epoch) {
+        self.epoch = epoch;
+        // What it gave up was the lease of the epoch before.
+        self.released = false;
+        self.attached = self.streaming();
+        self.heard = self.awake.total();
+    }
+
+    pub fn tick(&mut self, now: Time, common: &mut Common, out: &mut Vec<Action>) {
+        self.awake.advance(now);
+        let limit = common.settings.lease + common.settings.margin;
+        match self.link {
+            Link::Down { retry_at } => {
+                if now >= retry_at
+                    && !common.log_busy
+                    && let Some((host, port)) = self.address.clone()
+                {
+                    let connection = common.connection();
+                    self.link = Link::Opening(connection);
+                    self.link_heard = self.awake.total();
+                    out.push(Action::Connect { connection, host, port });
+                }
+            }
+            Link::Installing(_) => {}
+            _ if self.awake.since(self.link_heard) > limit => self.drop_link(now.plus(RETRY), out),
+            _ => {}
+        }
+    }
+
+    fn drop_link(&mut self, retry_at: Time, out: &mut Vec<Action>) {
+        if matches!(self.link, Link::Copying(_)) {
+            out.push(Action::CopyAbort);
+        }
+        if let Some(connection) = self.link.connection() {
+            out.push(Action::Close { connection });
+        }
+        self.link = Link::Down { retry_at };
+        self.needed = None;
+    }
+
+    /// Follows nobody from here on; nothing is acknowledged or granted any more.
+    pub fn stop(mut self, now: Time, out: &mut Vec<Action>) {
+        self.drop_link(now, out);
+    }
+
+    pub fn opened(&mut self, connection: ConnectionId, common: &Common, out: &mut Vec<Action>) {
+        if self.link != Link::Opening(connection) {
+            return;
+        }
+        self.link = Link::Greeted(connection);
+        self.link_heard = self.awake.total();
+        let stamp = Stamp { epoch: common.epoch_seen, version: common.memory.stamp().version };
+        let (whole, copy) = (common.memory.whole, common.copy_next);
+        out.push(Action::Greet { connection, stamp, whole, copy, cluster: common.memory.cluster.clone() });
+    }
+
+    pub fn closed(
+        &mut self,
+        now: Time,
+        connection: ConnectionId,
+        ending: Ending,
+        common: &mut Common,
+        out: &mut Vec<Action>,
+    ) {
+        if !self.is_link(connection) {
+            return;
+        }
+        if matches!(self.link, Link::Copying(_)) {
+            out.push(Action::CopyAbort);
+        }
+        // A leader closes in order only when it has no lease any more: it died, or it stepped down.
+        if ending == Ending::Orderly && self.attached {
+            self.released = true;
+            common.promises.released_by(&self.leader);
+        }
+        let retry_at = if self.streaming() { now } else { now.plus(RETRY) };
+        if !matches!(self.link, Link::Installing(_)) {
+            self.link = Link::Down { retry_at };
+        }
+        self.needed = None;
+    }
+
+    /// A frame of the present link, of no lower an epoch than is known.
+    pub fn frame(&mut self, now: Time, frame: Frame, common: &mut Common, out: &mut Vec<Action>) {
+        self.awake.advance(now);
+        self.link_heard = self.awake.total();
+        match (frame.body, self.link) {
+            (Body::Refused(refused), _) => self.refused(now, frame.epoch, &refused, common, out),
+            (Body::Welcome(welcome), Link::Greeted(connection)) => {
+                self.welcomed(now, connection, &welcome, common, out);
+            }
+            (Body::Heartbeat(beat), Link::Streaming(c) | Link::Copying(c) | Link::Installing(c)) => {
+                self.heard = self.awake.total();
+                self.heartbeat(now, c, &beat, common, out);
+            }
+            (Body::Records { start, commit, bytes }, Link::Streaming(_)) => {
+                self.heard = self.awake.total();
+                self.records(now, start, commit, bytes, common, out);
+            }
+            (Body::Commit { offset }, Link::Streaming(_)) => committed(offset, common, out),
+            (Body::Handover { end }, Link::Streaming(_)) => {
+                if common.log.end.offset >= end {
+                    self.released = true;
+                    common.promises.released_by(&self.leader);
+                }
+            }
+            (Body::CopyBegin { position, bytes }, Link::Copying(_)) => {
+                out.push(Action::CopyBegin { position, bytes })
+            }
+            (Body::CopyChunk { bytes }, Link::Copying(_)) => {
+                self.heard = self.awake.total();
+                out.push(Action::CopyChunk { bytes });
+            }
+            (Body::CopyEnd, Link::Copying(connection)) => {
+                // The copy may end before what the old data held: until it has caught up this node can't lead.
+                common.memory.whole = false;
+                common.log_busy = true;
+                out.push(Action::Remember(common.memory.clone()));
+                out.push(Action::Install);
+                self.link = Link::Installing(connection);
+            }
+            _ => self.drop_link(now.plus(RETRY), out),
+        }
+    }
+
+    fn refused(
+        &mut self,
+        now: Time,
+        epoch: Epoch,
+        refused: &Refused,
+        common: &mut Common,
+        out: &mut Vec<Action>,
+    ) {
+        if refused.reason == Reason::NotLeader && refused.by == self.leader && epoch <= self.epoch {
+            // It was restarted, or stepped down: either way its lease is gone.
+            self.released = true;
+            common.promises.released_by(&self.leader);
+        }
+        let soon =
+            matches!(refused.reason, Reason::NotLeader | Reason::Trying | Reason::Epoch | Reason::Busy);
+        if !soon {
+            out.push(Action::Note(Note::Refused { by: refused.by.clone(), detail: refused.detail.clone() }));
+        }
+        let pause = if soon { RETRY } else { common.settings.grace };
+        self.drop_link(now.plus(pause), out);
+    }
+
+    fn welcomed(
+        &mut self,
+        now: Time,
+        connection: ConnectionId,
+        welcome: &Welcome,
+        common: &mut Common,
+        out: &mut Vec<Action>,
+    ) {
+        if common.memory.cluster.as_ref().is_some_and(|cluster| *cluster != welcome.cluster) {
+            self.drop_link(now.plus(common.settings.grace), out);
+            return;
+        }
+        self.heard = self.awake.total();
+        let end = common.log.end;
+        match welcome.plan {
+            Plan::Copy => self.link = Link::Copying(connection),
+            Plan::Resume(at) if at == end => {
+                self.link = Link::Streaming(connection);
+                self.attached = true;
+                self.received = at.offset;
+                common.copy_next = false;
+                out.push(ack(connection, self.epoch, common, true, Time::ZERO, Duration::ZERO));
+            }
+            Plan::Resume(at) if at.offset < end.offset => {
+                common.log_busy = true;
+                self.drop_link(now, out);
+                out.push(Action::Truncate { to: at });
+            }
+            // Same offset, another history.
+            Plan::Resume(_) => {
+                common.copy_next = true;
+                self.drop_link(now, out);
+            }
+        }
+    }
+
+    fn records(
+        &mut self,
+        now: Time,
+        start: Offset,
+        commit: Offset,
+        bytes: Bytes,
+        common: &mut Common,
+        out: &mut Vec<Action>,
+    ) {
+        if start != self.received {
+            self.drop_link(now.plus(RETRY), out);
+            return;
+        }
+        self.received += bytes.len() as u64;
+        out.push(Action::Append { bytes });
+        committed(commit, common, out);
+    }
+
+    fn heartbeat(
+        &mut self,
+        now: Time,
+        connection: ConnectionId,
+        beat: &Heartbeat,
+        common: &mut Common,
+        out: &mut Vec<Action>,
+    ) {
+        let granted = beat.lease.min(common.settings.lease);
+        if granted > Duration::ZERO {
+            common.promises.promise(now, &self.leader, granted, common.settings.margin);
+            self.released = false;
+        }
+        self.needed = Some(beat.needed);
+        self.mend(common, out);
+        if self.streaming() {
+            committed(beat.commit, common, out);
+        }
+        out.push(ack(connection, self.epoch, common, self.streaming(), beat.stamp, granted));
+    }
+
+    /// A log that lost something is whole again when it holds all that was acknowledged.
+    fn mend(&self, common: &mut Common, out: &mut Vec<Action>) {
+        let caught_up = self.needed.is_some_and(|needed| common.log.held >= needed);
+        if !common.memory.whole && self.streaming() && caught_up {
+            common.memory.whole = true;
+            out.push(Action::Remember(common.memory.clone()));
+        }
+    }
+
+    /// The own log moved on.
+    pub fn logged(&mut self, before: LogState, common: &mut Common, out: &mut Vec<Action>) {
+        let Link::Streaming(connection) = self.link else { return };
+        self.mend(common, out);
+        if common.log.held != before.held || common.log.durable != before.durable {
+            out.push(ack(connection, self.epoch, common, true, Time::ZERO, Duration::ZERO));
+        }
+        if common.log.end.offset > before.end.offset {
+            out.push(Action::Apply { upto: common.commit.min(common.log.end.offset) });
+        }
+    }
+
+    /// What was received does not fit the log: compare anew.
+    pub fn rejected(&mut self, now: Time, out: &mut Vec<Action>) {
+        self.drop_link(now.plus(RETRY), out);
+    }
+
+    pub fn installed(&mut self, now: Time, done: bool, common: &mut Common, out: &mut Vec<Action>) {
+        common.copy_next = !done;
+        self.drop_link(if done { now } else { now.plus(common.settings.grace) }, out);
+    }
+}
+
+fn committed(offset: Offset, common: &mut Common, out: &mut Vec<Action>) {
+    if offset > common.commit {
+        common.commit = offset;
+        out.push(Action::Apply { upto: offset.min(common.log.end.offset) });
+    }
+}
+
+fn ack(
+    connection: ConnectionId,
+    epoch: Epoch,
+    common: &Common,
+    shared: bool,
+    stamp: Time,
+    granted: Duration,
+) -> Action {
+    let (held, durable) = if shared { (common.log.held, common.log.durable) } else { (0, 0) };
+    let ack = Ack { held, durable, whole: common.memory.whole, stamp, granted };
+    let version = common.memory.stamp().version;
+    Action::Send {
+        connection,
+        frame: Frame { epoch: epoch.max(common.epoch_seen), version, body: Body::Ack(ack) },
+    }
+}
+
+impl Common {
+    /// The log was cut back to `to`.
+    pub fn truncated(&mut self, to: Option<Position>) {
+        self.log_busy = false;
+        match to {
+            Some(position) => self.commit = self.commit.min(position.offset),
+            None => self.copy_next = true,
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! What goes into the machines and what comes out of them: facts in, orders out.
+//!
+//! Bulk data does not pass through here on the leader's side: the machine says which connection to feed from where, an
+//! adapter pumps log bytes to it, and acks come back. Orders are carried out in the order given; those that say so must
+//! be complete before the next is begun.
+
+use super::history::History;
+use super::member::{Config, Durability, Member, Memory, NodeInfo, Stamp};
+use super::position::{Epoch, Offset, Position};
+use super::time::Time;
+use super::wire::Frame;
+use bytes::Bytes;
+use std::time::Duration;
+
+/// Names one connection for the life of the process; never used twice (trap 13).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+impl ConnectionId {
+    const OUTGOING: u64 = 1 << 63;
+
+    /// Chosen by the machine, for what it asks to be opened.
+    pub const fn outgoing(number: u64) -> Self {
+        Self(number | Self::OUTGOING)
+    }
+
+    /// Chosen by the adapter, for what it accepted.
+    pub const fn incoming(number: u64) -> Self {
+        Self(number & !Self::OUTGOING)
+    }
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The other side closed it, after all that it sent: by its order or by its death. It has no lease any more.
+    Orderly,
+    /// Reset, timed out, never opened: proves nothing.
+    Broken,
+}
+
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// About every 10 ms.
+    Tick,
+    /// A connection that was ordered is open.
+    Opened {
+        connection: ConnectionId,
+    },
+    /// After this nothing comes from the connection. On the leader it is delivered before the socket is let go, so that
+    /// the lease is gone before the other side can see the end.
+    Closed {
+        connection: ConnectionId,
+        ending: Ending,
+    },
+    /// From a peer whose password was right.
+    Frame {
+        connection: ConnectionId,
+        frame: Frame,
+    },
+    /// The own log moved: its end, how far it is held by appendfsync, how far it is fsynced. Read from the log under the
+    /// lock that guards the machine, so that these come in order.
+    Log {
+        end: Position,
+        held: Offset,
+        durable: Offset,
+    },
+    /// Bytes that were ordered to be appended do not fit.
+    Rejected,
+    /// Answers `Compare`: the last position that both logs share, if both still reach it and checksums agree.
+    Compared {
+        connection: ConnectionId,
+        shared: Option<Position>,
+    },
+    /// Answers `Truncate`: done, or the checksum there is another.
+    Truncated {
+        done: bool,
+    },
+    /// Answers `Install`: where the log stands now, or that the old data is still in place.
+    Installed {
+        position: Option<Position>,
+    },
+    Registry(RegistryEvent),
+    /// An operator or SIGTERM wants another leader.
+    Handover(HandoverRequest),
+    /// `FAILOVER ABORT`.
+    AbortHandover,
+    /// Answers `Drain`: nothing is executed any more, and the log ends here.
+    Drained {
+        end: Offset,
+    },
+    /// An operator accepts the loss of whatever this node does not hold: lead without being entitled to.
+    ForceLead,
+}
+
+#[derive(Clone, Debug)]
+pub enum RegistryEvent {
+    /// The connection is lost; a write under way is undecided and answered so first.
+    Lost,
+    /// A connection is there again. `Config` and `Nodes` follow, read anew.
+    Restored,
+    /// `/config` as read, with its version in the registry; `None`: there is none.
+    Config(Option<(Config, i32)>),
+    Nodes(Vec<NodeInfo>),
+    Written {
+        attempt: String,
+        outcome: WriteOutcome,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteOutcome {
+    Won {
+        version: i32,
+    },
+    /// Somebody's write was there before; perhaps an earlier try of this one.
+    Lost,
+    Undecided,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HandoverRequest {
+    /// `None`: the synced replica.
+    pub to: Option<String>,
+    pub timeout: Duration,
+    /// At the timeout hand over all the same. Costs only writes that were not acknowledged.
+    pub force: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HandoverEnd {
+    /// This node stepped down.
+    Done,
+    NoSuchReplica,
+    NotLeader,
+    AlreadyRunning,
+    TimedOut,
+    Aborted,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Open a connection to a node's replication port; `Opened` or `Closed` follows.
+    Connect {
+        connection: ConnectionId,
+        host: String,
+        port: u16,
+    },
+    /// Compose a Hello from the log as it stands and send it.
+    Greet {
+        connection: ConnectionId,
+        stamp: Stamp,
+        whole: bool,
+        copy: bool,
+        cluster: Option<String>,
+    },
+    Send {
+        connection: ConnectionId,
+        frame: Frame,
+    },
+    /// What was sent before still goes out. No event comes from it afterwards.
+    Close {
+        connection: ConnectionId,
+    },
+    /// Find what the own log shares with this one.
+    Compare {
+        connection: ConnectionId,
+        history: History,
+    },
+    /// Feed the connection with raw log from here, for as long as it is open.
+    Stream {
+        connection: ConnectionId,
+        stamp: Stamp,
+        from: Offset,
+    },
+    /// Feed it a snapshot, then the log from there.
+    CopyTo {
+        connection: ConnectionId,
+        stamp: Stamp,
+    },
+
+    /// Keep raw log bytes. Records may span several of these; what is left of one is dropped at the next `Greet`.
+    Append {
+        bytes: Bytes,
+    },
+    /// Cut the log back; rebuild what was applied beyond. Answered by `Truncated`.
+    Truncate {
+        to: Position,
+    },
+    /// Fsync what is held and report it as durable.
+    Sync,
+    /// Receive a snapshot beside the data.
+    CopyBegin {
+        position: Position,
+        bytes: u64,
+    },
+    CopyChunk {
+        bytes: Bytes,
+    },
+    /// Put the received data in the place of the old. The `Remember` before it must be on disk first. Answered by
+    /// `Installed`.
+    Install,
+    /// Give up a copy under way.
+    CopyAbort,
+    /// Apply to the keyspace up to here.
+    Apply {
+        upto: Offset,
+    },
+
+    /// Replies that wait for up to here may leave, while the lease holds.
+    Commit {
+        offset: Offset,
+    },
+    /// The lease ends at this time of the own clock; `Time::ZERO`: there is none, `Time::MAX`: none is needed. In force
+    /// when the order returns.
+    Lease {
+        until: Time,
+    },
+    /// Whether new writes are taken, or refused with -NOREPLICAS.
+    Writable(bool),
+    /// Lead: apply the whole tail, then execute in this epoch. Nothing may be answered before `base` is committed.
+    ///
+    /// Replicas show only what is committed: after stepping down nothing is read here before what was applied is.
+    Lead {
+        epoch: Epoch,
+        base: Offset,
+    },
+    /// Stop leading: when the order returns, the engine appends nothing more. Clients are closed.
+    StepDown,
+    /// Whom clients and INFO are told to look for.
+    Follow {
+        leader: Option<Member>,
+    },
+    /// Execute nothing more; answered by `Drained`.
+    Drain,
+    Undrain,
+    HandoverEnded(HandoverEnd),
+
+    /// Write `/config` if its version in the registry is `expected` (`None`: if there is none). Answered by `Written`.
+    Write {
+        config: Config,
+        expected: Option<i32>,
+    },
+    /// Read `/config` anew, past what the registry's server may lag behind.
+    Refresh,
+    /// Keep this under `/nodes/<own id>`.
+    Announce(Box<NodeInfo>),
+    /// Keep this on disk. In order, but nothing need wait for it (except `Install`).
+    Remember(Memory),
+    /// For the log of the process.
+    Note(Note),
+}
+
+/// What an operator should read about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    ForeignCluster { ours: Option<String>, theirs: String },
+    NotWhole,
+    Claiming { epoch: Epoch, why: &'static str },
+    ClaimLost { epoch: Epoch },
+    Recreating { epoch: Epoch },
+    Forming,
+    ChangingSynced { from: Option<Member>, to: Option<Member> },
+    Refused { by: Member, detail: String },
+    RegistryBehind { theirs: Stamp, ours: Stamp },
+}
+
+/// What the machines are built with.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    pub durability: Durability,
+    /// How long a lease lasts.
+    pub lease: Duration,
+    /// What clocks may disagree by over a lease.
+    pub margin: Duration,
+    pub heartbeat: Duration,
+    /// How long to wait for somebody who has the better claim but has not been heard of.
+    pub grace: Duration,
+    /// A replica this many bytes behind is level: it may be named synced.
+    pub level_bytes: u64,
+    /// How often the offset in the announcement is refreshed.
+    pub announce: Duration,
+}
+
+impl Settings {
+    pub fn new(durability: Durability, lease: Duration) -> Self {
+        Self {
+            durability,
+            lease,
+            margin: lease / 10,
+            heartbeat: lease / 8,
+            grace: (lease * 4).max(Duration::from_secs(1)),
+            level_bytes: 1 << 20,
+            announce: Duration::from_secs(3),
+        }
+    }
+}
+
+/// The own log, as last reported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogState {
+    pub end: Position,
+    pub held: Offset,
+    pub durable: Offset,
+}
