@@ -34,7 +34,7 @@ struct Load {
     clients: Vec<Client>,
     batches: Vec<Batch>,
     buffer: Vec<u8>,
-    /// Operations whose batch has been answered.
+    /// Operations that have been answered.
     done: u64,
     sending: bool,
 }
@@ -159,10 +159,14 @@ impl Client {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error.into()),
             };
-            self.seen += self.replies.take(&buffer[..length])?;
+            let replies = self.replies.take(&buffer[..length])?;
+            self.seen += replies;
             let batch = &batches[self.batch];
+            // Where a WAIT ends the batch, its operations are done only then.
+            let each = batch.replies == batch.operations;
+            done += if each { replies as u64 } else { 0 };
             if self.seen >= batch.replies {
-                done += batch.operations as u64;
+                done += if each { 0 } else { batch.operations as u64 };
                 (self.seen, self.written) = (0, 0);
                 self.batch = (self.batch + 1) % batches.len();
                 self.waiting = sending;
