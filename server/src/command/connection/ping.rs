@@ -1,6 +1,6 @@
 //! `PING`, `ECHO`, `SELECT`; and the declarations of `QUIT` and `RESET`, which the engine runs.
 
-use super::super::spec::{Acl, Arg, Flags, Handler, Kind, Own, Spec};
+use super::super::spec::{Acl, Arg, Flags, Grammar, Handler, Kind, Own, Spec};
 use super::super::{Args, Context, errors};
 use crate::resp::{Failure, Protocol, Reply};
 use crate::value::number;
@@ -19,8 +19,10 @@ fn echo(_: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
 }
 
 fn select(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
-    let index = number::integer(args.word(1)).filter(|index| i32::try_from(*index).is_ok());
-    let index = index.ok_or(errors::NOT_INTEGER)?;
+    const RANGE: Failure =
+        Failure::new("ERR value is out of range, value must between -2147483648 and 2147483647");
+    let index = number::integer(args.word(1)).ok_or(errors::NOT_INTEGER)?;
+    i32::try_from(index).map_err(|_| RANGE)?;
     let known = 0..context.keyspace.databases().len() as i64;
     if !known.contains(&index) {
         return Err(errors::DB_INDEX);
@@ -41,6 +43,7 @@ pub static PING: Spec = Spec {
     acl: Acl::of(&[Acl::FAST, Acl::CONNECTION]),
     args: &[Arg::new("message", Kind::String).optional()],
     hints: &["request_policy:all_shards", "response_policy:all_succeeded"],
+    grammar: Grammar::Bounded,
     handler: Handler::Run(ping),
     ..Spec::BASE
 };
