@@ -278,6 +278,12 @@ impl<'a> Args<'a> {
     }
 }
 
+/// A word that is a number of 32 bits, as those of databases are.
+pub fn int(word: &[u8]) -> Result<i32, Failure> {
+    let number = number::integer(word).ok_or(errors::NOT_INTEGER)?;
+    i32::try_from(number).map_err(|_| errors::INT_RANGE)
+}
+
 /// More options than any command has in one run.
 const OPTIONS_MAX: usize = 32;
 

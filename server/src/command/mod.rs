@@ -4,11 +4,13 @@
 //! a verdict (a reply, a wait, an order to the node) and the engine acts on it. So `MULTI`, scripts, replicas and
 //! tests run the very same handlers.
 
-#![allow(clippy::unnecessary_wraps)] // handlers have one type, whether they can fail or not
+// Handlers share one signature.
+#![allow(clippy::unnecessary_wraps)]
 
 pub mod admin;
 mod args;
 pub mod connection;
+mod describe;
 pub mod generic;
 pub mod keys;
 pub mod list;
@@ -22,7 +24,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-pub use args::Args;
+pub use args::{Args, int};
 pub use spec::{Flags, Grammar, Handler, Own, Spec};
 
 use crate::keyspace::Keyspace;
@@ -42,6 +44,14 @@ pub struct Context<'a> {
     pub may_block: bool,
     /// When a request that waited runs again: the key that it may be served from now, and no other.
     pub ready: Option<&'a [u8]>,
+}
+
+impl Context<'_> {
+    /// The database of that number, if there is one.
+    fn database(&self, number: i32) -> Option<u32> {
+        let number = u32::try_from(number).ok()?;
+        ((number as usize) < self.keyspace.databases().len()).then_some(number)
+    }
 }
 
 /// What a handler decided.
@@ -142,18 +152,12 @@ pub mod errors {
         Failure::text(format!("ERR wrong number of arguments for '{name}' command"))
     }
 
-    /// Too many words for a subcommand that takes a varying number of them.
-    pub fn subcommand(container: &str, word: &[u8]) -> Failure {
-        let word = String::from_utf8_lossy(word).into_owned();
-        Failure::text(format!(
-            "ERR unknown subcommand or wrong number of arguments for '{word}'. Try {container} HELP."
-        ))
-    }
-
     pub const SYNTAX: Failure = Failure::new("ERR syntax error");
     pub const WRONG_TYPE: Failure =
         Failure::new("WRONGTYPE Operation against a key holding the wrong kind of value");
     pub const NOT_INTEGER: Failure = Failure::new("ERR value is not an integer or out of range");
+    pub const INT_RANGE: Failure =
+        Failure::new("ERR value is out of range, value must between -2147483648 and 2147483647");
     pub const NOT_FLOAT: Failure = Failure::new("ERR value is not a valid float");
     pub const NO_SUCH_KEY: Failure = Failure::new("ERR no such key");
     pub const INDEX_RANGE: Failure = Failure::new("ERR index out of range");

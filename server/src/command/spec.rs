@@ -1,8 +1,9 @@
 //! What a command is: one declaration drives its parser, arity, key positions, flags, ACL categories,
 //! `COMMAND INFO` and `COMMAND DOCS`.
 
+use super::keys::Keys;
 use super::{Args, Context, Verdict};
-use crate::resp::{Failure, Reply};
+use crate::resp::{Failure, Reply, Request};
 
 /// A set of bits with names, in the order in which `COMMAND INFO` lists them.
 macro_rules! bits {
@@ -16,15 +17,18 @@ macro_rules! bits {
             bits!(@each $int, 0, $($flag),*);
             const NAMES: &'static [($name, &'static str)] = &[$(($name::$flag, $text)),*];
 
-            pub const fn has(self, other: Self) -> bool {
+            #[must_use]
+    pub const fn has(self, other: Self) -> bool {
                 self.0 & other.0 == other.0
             }
 
-            pub const fn or(self, other: Self) -> Self {
+            #[must_use]
+    pub const fn or(self, other: Self) -> Self {
                 Self(self.0 | other.0)
             }
 
-            pub const fn of(all: &[Self]) -> Self {
+            #[must_use]
+    pub const fn of(all: &[Self]) -> Self {
                 let mut bits = Self(0);
                 let mut index = 0;
                 while index < all.len() {
@@ -115,11 +119,13 @@ pub struct KeySpec {
 
 impl KeySpec {
     /// Every `step`-th argument from `first` on, up to `last` after it (from the end, if negative).
+    #[must_use]
     pub const fn range(first: usize, last: isize, step: usize, flags: KeyFlags) -> Self {
         let find = Find::Range { last, step, limit: 0 };
         Self { flags, begin: Begin::Index(first), find, notes: None }
     }
 
+    #[must_use]
     pub const fn notes(self, notes: &'static str) -> Self {
         Self { notes: Some(notes), ..self }
     }
@@ -156,6 +162,7 @@ pub struct Least {
 
 /// An argument, as `COMMAND DOCS` shows it and as the parser reads it.
 #[derive(Debug, Clone, Copy)]
+#[allow(clippy::struct_excessive_bools)] // independent facts, some of which COMMAND DOCS shows as flags
 pub struct Arg {
     pub name: &'static str,
     pub kind: Kind,
@@ -178,6 +185,7 @@ pub struct Arg {
 }
 
 impl Arg {
+    #[must_use]
     pub const fn new(name: &'static str, kind: Kind) -> Self {
         Self {
             name,
@@ -196,52 +204,64 @@ impl Arg {
     }
 
     /// A token alone.
+    #[must_use]
     pub const fn flag(name: &'static str, token: &'static str) -> Self {
         Self::new(name, Kind::Flag).token(token)
     }
 
+    #[must_use]
     pub const fn token(self, token: &'static str) -> Self {
         Self { token: Some(token), ..self }
     }
 
+    #[must_use]
     pub const fn optional(self) -> Self {
         Self { optional: true, ..self }
     }
 
+    #[must_use]
     pub const fn multiple(self) -> Self {
         Self { multiple: true, ..self }
     }
 
+    #[must_use]
     pub const fn multiple_token(self) -> Self {
         Self { multiple_token: true, ..self }
     }
 
+    #[must_use]
     pub const fn anywhere(self) -> Self {
         Self { anywhere: true, ..self }
     }
 
     /// An integer of at least `least`; what is less, or no integer, is answered with `failure`.
+    #[must_use]
     pub const fn least(self, least: i64, failure: &'static str) -> Self {
         self.least_or(least, failure, failure)
     }
 
     /// An integer of at least `least`: what is less is answered with `below`, what is no integer with `other`.
+    #[must_use]
     pub const fn least_or(self, least: i64, below: &'static str, other: &'static str) -> Self {
         Self { least: Some(Least { least, below, other }), ..self }
     }
 
+    #[must_use]
     pub const fn key_spec(self, index: usize) -> Self {
         Self { key_spec: Some(index), ..self }
     }
 
+    #[must_use]
     pub const fn since(self, since: &'static str) -> Self {
         Self { since: Some(since), ..self }
     }
 
+    #[must_use]
     pub const fn deprecated(self, since: &'static str) -> Self {
         Self { deprecated: Some(since), ..self }
     }
 
+    #[must_use]
     pub const fn display(self, display: &'static str) -> Self {
         Self { display: Some(display), ..self }
     }
@@ -308,6 +328,8 @@ pub struct Spec {
     /// Made for the server and its tools, not for clients.
     pub system: bool,
     pub grammar: Grammar,
+    /// The keys of a request and what becomes of them, where the key specs can't tell it exactly.
+    pub own_keys: Option<fn(Request<'_>) -> Option<Keys>>,
     pub handler: Handler,
 }
 
@@ -331,9 +353,21 @@ impl Spec {
         deprecated: None,
         system: false,
         grammar: Grammar::Declared,
+        own_keys: None,
         handler: Handler::Container,
     };
 
+    /// Whether a request of so many words, the name among them, has the right number.
+    #[must_use]
+    pub const fn takes(&self, words: usize) -> bool {
+        if self.arity < 0 {
+            words >= self.arity.unsigned_abs() as usize
+        } else {
+            words == self.arity as usize
+        }
+    }
+
+    #[must_use]
     pub const fn writes(&self) -> bool {
         self.flags.has(Flags::WRITE)
     }

@@ -212,7 +212,6 @@ impl Engine {
         ready: Option<&[u8]>,
     ) -> Result<Verdict, Failure> {
         let args = Args::parse(spec, request, skip)?;
-        self.keyspace.quiet = client.no_touch;
         let mut context = Context {
             keyspace: &mut self.keyspace,
             client,
@@ -235,26 +234,8 @@ impl Engine {
         if !self.replicated {
             return written;
         }
-        let needed = written.max(self.observed(client.db, spec, request));
-        let looked = !spec.keys.is_empty() || spec.flags.has(crate::command::Flags::READONLY);
-        if looked || needed > 0 { self.held(needed) } else { 0 }
-    }
-
-    /// What a reply waits for that tells of data up to an offset: its commit, or at least that this node leads still
-    /// (rule 5).
-    fn held(&self, needed: Offset) -> Offset {
-        if !self.replicated || needed > self.journal.committed() {
-            needed
-        } else if self.server.status.role.leads() {
-            crate::session::LEASE_ONLY
-        } else {
-            0
-        }
-    }
-
-    /// The newest record that anything observed can depend on.
-    fn newest(&self) -> Offset {
-        if self.uncommitted.is_empty() { self.floor } else { self.journal.end() }
+        let after = written.max(self.observed(client.db, spec, request));
+        if after > self.journal.committed() { after } else { 0 }
     }
 
     /// Put the effects since the last record into the log; 0 if there are none.
@@ -309,9 +290,7 @@ impl Engine {
     pub fn tick(&mut self, now_ms: u64) {
         self.advance_clock(now_ms);
         self.time_out();
-        // While writes are paused the data stands still.
-        let paused = self.server.pause.is_some_and(|pause| pause.until > self.keyspace.now);
-        if self.keyspace.authority && !paused {
+        if self.keyspace.authority {
             self.expire();
         }
     }
@@ -333,15 +312,7 @@ impl Engine {
 
     /// Replay a record on a follower.
     pub fn replay(&mut self, time_ms: u64, payload: &[u8]) -> Result<(), crate::keyspace::EffectError> {
-        self.keyspace.replay(time_ms, payload)?;
-        let touched = std::mem::take(&mut self.keyspace.touched);
-        if !self.watchers.is_empty() {
-            let mut nobody = Client::new(0, String::new(), String::new());
-            for touched in &touched {
-                self.watchers.touched(touched, &self.keyspace, &mut self.clients, &mut nobody);
-            }
-        }
-        Ok(())
+        self.keyspace.replay(time_ms, payload)
     }
 }
 

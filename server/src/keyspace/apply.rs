@@ -20,9 +20,10 @@ impl Keyspace {
             }
             Effect::Integer { db, key, number } => self.set_integer(db, key, number),
             Effect::Append { db, key, value } => {
-                self.string(db, key, |string| string.extend_from_slice(value))
+                // Appended to nothing it is encoded as one that was set.
+                self.string(db, key, |bytes| Str::new(&bytes), |string| string.extend_from_slice(value));
             }
-            Effect::SetRange { db, key, offset, value } => self.string(db, key, |string| {
+            Effect::SetRange { db, key, offset, value } => self.string(db, key, Str::Grown, |string| {
                 let (start, end) = (offset as usize, offset as usize + value.len());
                 if string.len() < end {
                     string.resize(end, 0);
@@ -127,7 +128,14 @@ impl Keyspace {
         }
     }
 
-    fn string(&mut self, db: u32, key: &[u8], change: impl FnOnce(&mut Vec<u8>)) {
+    /// Change a string; a missing one is made, by `make`, from what is changed of nothing.
+    fn string(
+        &mut self,
+        db: u32,
+        key: &[u8],
+        make: impl FnOnce(Vec<u8>) -> Str,
+        change: impl FnOnce(&mut Vec<u8>),
+    ) {
         let accessed = self.seconds();
         match self.databases[db as usize].get_mut(key).map(|entry| &mut entry.value) {
             Some(Value::String(string)) => change(string.grow()),
@@ -135,8 +143,7 @@ impl Keyspace {
             None => {
                 let mut bytes = Vec::new();
                 change(&mut bytes);
-                // A string that was appended to nothing is encoded as one that was set.
-                self.databases[db as usize].insert(key, Value::String(Str::new(&bytes)), None, accessed);
+                self.databases[db as usize].insert(key, Value::String(make(bytes)), None, accessed);
             }
         }
         self.touch(db, key);

@@ -99,14 +99,14 @@ impl Database {
         if let Some(entry) = self.table.get_mut(key) {
             entry.value = value;
             entry.accessed = accessed;
-            self.expire(key, deadline);
+            Self::set_deadline(&mut self.deadlines, entry, deadline);
             return;
         }
         let key: Arc<[u8]> = key.into();
         if let Some(deadline) = deadline {
             self.deadlines.insert((deadline, key.clone()));
         }
-        self.table.insert(Entry { key, value, deadline, accessed, generation: self.generation });
+        self.table.insert_new(Entry { key, value, deadline, accessed, generation: self.generation });
     }
 
     pub(super) fn remove(&mut self, key: &[u8]) -> Option<Entry> {
@@ -118,15 +118,24 @@ impl Database {
     }
 
     pub(super) fn expire(&mut self, key: &[u8], deadline: Option<Deadline>) {
-        let Some(entry) = self.table.get_mut(key) else { return };
+        if let Some(entry) = self.table.get_mut(key) {
+            Self::set_deadline(&mut self.deadlines, entry, deadline);
+        }
+    }
+
+    fn set_deadline(
+        deadlines: &mut BTreeSet<(Deadline, Arc<[u8]>)>,
+        entry: &mut Entry,
+        deadline: Option<Deadline>,
+    ) {
         if entry.deadline == deadline {
             return;
         }
         if let Some(old) = std::mem::replace(&mut entry.deadline, deadline) {
-            self.deadlines.remove(&(old, entry.key.clone()));
+            deadlines.remove(&(old, entry.key.clone()));
         }
         if let Some(new) = deadline {
-            self.deadlines.insert((new, entry.key.clone()));
+            deadlines.insert((new, entry.key.clone()));
         }
     }
 }

@@ -84,10 +84,18 @@ impl<T: Keyed> Table<T> {
     /// Put `entry` in; the one that had its key comes out.
     pub fn insert(&mut self, entry: T) -> Option<T> {
         let hash = self.hash(entry.key());
-        let mut place = self.place(hash);
+        let place = self.place(hash);
         if let Some(old) = self.segments[place].entries.find_mut(hash, |old| old.key() == entry.key()) {
             return Some(std::mem::replace(old, entry));
         }
+        self.insert_new(entry);
+        None
+    }
+
+    /// Put `entry` in; nothing has its key.
+    pub fn insert_new(&mut self, entry: T) {
+        let hash = self.hash(entry.key());
+        let mut place = self.place(hash);
         // 32 directory bits are 2^32 segments: beyond that, segments grow instead.
         while self.segments[place].entries.len() >= SEGMENT_MAX && self.segments[place].depth < 32 {
             self.split(place, hash);
@@ -96,7 +104,6 @@ impl<T: Keyed> Table<T> {
         let hasher = &self.hasher;
         self.segments[place].entries.insert_unique(hash, entry, |entry| hasher.hash_one(entry.key()));
         self.len += 1;
-        None
     }
 
     pub fn remove(&mut self, key: &[u8]) -> Option<T> {

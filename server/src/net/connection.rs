@@ -2,7 +2,6 @@
 
 use std::future::{Future as _, poll_fn};
 use std::io;
-use std::os::fd::AsRawFd as _;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -20,7 +19,7 @@ use crate::config::{Config, OutputLimit};
 use crate::engine::Progress;
 use crate::replication::gate::{Pass, Place};
 use crate::resp::{Batch, Failure, Limits, ParseError, Parser, Protocol};
-use crate::session::{ClientId, LEASE_ONLY, Offset, Out, Wire};
+use crate::session::{ClientId, LEASE_ONLY, Offset, Out};
 
 /// What one read asks for at least.
 const READ_BYTES: usize = 16 * 1024;
@@ -65,7 +64,6 @@ pub(super) struct Connection {
     id: ClientId,
     wake: Arc<Notify>,
     stream: TcpStream,
-    fd: i32,
     parser: Parser,
     batch: Batch,
     /// The next request of the batch to be run.
@@ -96,7 +94,6 @@ impl Connection {
             net,
             id,
             wake,
-            fd: stream.as_raw_fd(),
             stream,
             parser: Parser::default(),
             batch: Batch::default(),
@@ -334,13 +331,6 @@ impl Connection {
             return Err(Over::Killed);
         };
         std::mem::swap(&mut client.out, &mut self.outs);
-        client.pushed_bytes = 0;
-        client.wire = Wire {
-            fd: self.fd,
-            query_bytes: self.parser.buffer.len(),
-            query_room: self.parser.buffer.capacity() - self.parser.buffer.len(),
-            unsent_bytes: self.output.len() as usize,
-        };
         client.net_in += self.read;
         client.net_out += self.sent;
         self.blocked = client.blocked.is_some();

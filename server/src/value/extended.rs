@@ -133,7 +133,7 @@ impl Extended {
     }
 
     /// The sum, or `None` if it is not a number (infinity less infinity).
-    pub fn add(self, other: Self) -> Option<Self> {
+    pub fn plus(self, other: Self) -> Option<Self> {
         match (self.infinite, other.infinite) {
             (true, true) if self.negative != other.negative => return None,
             (true, _) => return Some(self),
@@ -240,7 +240,7 @@ mod tests {
 
     fn sum(a: &str, b: &str) -> String {
         let parse = |text: &str| Extended::parse(text.as_bytes()).unwrap();
-        parse(a).add(parse(b)).unwrap().to_string()
+        parse(a).plus(parse(b)).unwrap().to_string()
     }
 
     #[test]
@@ -278,9 +278,9 @@ mod tests {
     #[test]
     fn infinities_do_not_cancel() {
         let infinite = Extended::parse(b"inf").unwrap();
-        assert_eq!(infinite.add(Extended::parse(b"-inf").unwrap()), None);
-        assert!(infinite.add(Extended::ZERO).unwrap().is_infinite());
+        assert_eq!(infinite.plus(Extended::parse(b"-inf").unwrap()), None);
+        assert!(infinite.plus(Extended::ZERO).unwrap().is_infinite());
         let largest = Extended::parse(b"1.18e4932").unwrap();
-        assert!(largest.add(largest).unwrap().is_infinite());
+        assert!(largest.plus(largest).unwrap().is_infinite());
     }
 }

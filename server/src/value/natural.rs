@@ -78,7 +78,7 @@ impl Natural {
     }
 
     pub fn shift_left(&mut self, count: usize) {
-        if count % 32 > 0 {
+        if !count.is_multiple_of(32) {
             self.multiply_add(1 << (count % 32), 0);
         }
         if !self.is_zero() {

@@ -7,9 +7,8 @@ pub fn integer(text: &[u8]) -> Option<i64> {
         _ => (false, text),
     };
     match digits {
-        [] => return None,
         [b'0'] if !negative => return Some(0),
-        [b'0', ..] => return None,
+        [] | [b'0', ..] => return None,
         _ if digits.len() > 19 => return None,
         _ => {}
     }

@@ -1,9 +1,8 @@
 //! `PING`, `ECHO`, `SELECT`; and the declarations of `QUIT` and `RESET`, which the engine runs.
 
-use super::super::spec::{Acl, Arg, Flags, Grammar, Handler, Kind, Own, Spec};
-use super::super::{Args, Context, errors};
+use super::super::spec::{Acl, Arg, Flags, Handler, Kind, Own, Spec};
+use super::super::{Args, Context, errors, int};
 use crate::resp::{Failure, Protocol, Reply};
-use crate::value::number;
 
 fn ping(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     let message = args.request().get(1);
@@ -19,15 +18,7 @@ fn echo(_: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
 }
 
 fn select(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
-    const RANGE: Failure =
-        Failure::new("ERR value is out of range, value must between -2147483648 and 2147483647");
-    let index = number::integer(args.word(1)).ok_or(errors::NOT_INTEGER)?;
-    i32::try_from(index).map_err(|_| RANGE)?;
-    let known = 0..context.keyspace.databases().len() as i64;
-    if !known.contains(&index) {
-        return Err(errors::DB_INDEX);
-    }
-    context.client.db = index as u32;
+    context.client.db = context.database(int(args.word(1))?).ok_or(errors::DB_INDEX)?;
     Ok(Reply::OK)
 }
 
@@ -43,7 +34,6 @@ pub static PING: Spec = Spec {
     acl: Acl::of(&[Acl::FAST, Acl::CONNECTION]),
     args: &[Arg::new("message", Kind::String).optional()],
     hints: &["request_policy:all_shards", "response_policy:all_succeeded"],
-    grammar: Grammar::Bounded,
     handler: Handler::Run(ping),
     ..Spec::BASE
 };

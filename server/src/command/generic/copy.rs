@@ -1,10 +1,9 @@
 //! `COPY` and `MOVE`.
 
 use crate::command::spec::{Acl, Arg, KeyFlags, KeySpec, Kind};
-use crate::command::{Args, Context, Flags, Grammar, Handler, Spec, errors};
+use crate::command::{Args, Context, Flags, Grammar, Handler, Spec, errors, int};
 use crate::keyspace::Effect;
 use crate::resp::{Failure, Reply};
-use crate::value::number;
 
 const SAME: Failure = Failure::new("ERR source and destination objects are the same");
 
@@ -84,10 +83,4 @@ fn move_key(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure
     }
     context.keyspace.change(&Effect::Move { db, key, to_db });
     Ok(Reply::Int(1))
-}
-
-fn int(word: &[u8]) -> Result<i32, Failure> {
-    let number = number::integer(word).ok_or(errors::NOT_INTEGER)?;
-    let range = "ERR value is out of range, value must between -2147483648 and 2147483647";
-    i32::try_from(number).map_err(|_| Failure::new(range))
 }

@@ -6,14 +6,6 @@ use crate::keyspace::Effect;
 use crate::resp::{Failure, Reply};
 use crate::value::number;
 
-impl Context<'_> {
-    /// The database of that number, if there is one.
-    pub(super) fn database(&self, number: i32) -> Option<u32> {
-        let number = u32::try_from(number).ok()?;
-        ((number as usize) < self.keyspace.databases().len()).then_some(number)
-    }
-}
-
 pub static DBSIZE: Spec = Spec {
     name: "dbsize",
     full_name: "DBSIZE",

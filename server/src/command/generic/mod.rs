@@ -9,6 +9,7 @@ mod object;
 mod rename;
 mod scan;
 mod ttl;
+mod wait;
 
 use super::Spec;
 
@@ -40,4 +41,6 @@ pub static COMMANDS: &[&Spec] = &[
     &ttl::TTL,
     &keys::TYPE,
     &delete::UNLINK,
+    &wait::WAIT,
+    &wait::WAITAOF,
 ];

@@ -228,7 +228,7 @@ fn range(start: i64, end: i64, length: usize) -> Option<(usize, usize)> {
     let length = length as i64;
     let absolute = |index: i64| if index < 0 { index.saturating_add(length).max(0) } else { index };
     let (start, end) = (absolute(start), absolute(end).min(length - 1));
-    (start <= end).then_some((start as usize, end as usize + 1))
+    (start <= end).then(|| (start as usize, end as usize + 1))
 }
 
 #[cfg(test)]

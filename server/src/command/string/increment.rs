@@ -124,7 +124,7 @@ fn incrbyfloat(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Fail
         None => Extended::ZERO,
     };
     let increment = Extended::parse(args.word(2)).ok_or(errors::NOT_FLOAT)?;
-    let sum = number.add(increment).filter(|sum| !sum.is_infinite());
+    let sum = number.plus(increment).filter(|sum| !sum.is_infinite());
     let sum = sum.ok_or(Failure::new("ERR increment would produce NaN or Infinity"))?.to_string();
     context.keyspace.change(&Effect::Replace { db: context.client.db, key, value: sum.as_bytes() });
     Ok(Reply::text(sum))

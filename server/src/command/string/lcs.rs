@@ -3,6 +3,7 @@
 use crate::command::spec::{Acl, Arg, KeyFlags, KeySpec, Kind};
 use crate::command::{Args, Context, Flags, Grammar, Handler, Spec};
 use crate::resp::{Failure, Reply};
+use crate::value::Str;
 
 pub static LCS: Spec = Spec {
     name: "lcs",
@@ -40,7 +41,7 @@ const MEMORY: Failure =
 
 fn lcs(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     let mut read = |index| match context.read_string(args.word(index)) {
-        Ok(string) => Ok(string.map(|string| string.to_bytes()).unwrap_or_default()),
+        Ok(string) => Ok(string.map(Str::to_bytes).unwrap_or_default()),
         Err(_) => Err(NOT_STRINGS),
     };
     let (first, second) = (read(1), read(2));

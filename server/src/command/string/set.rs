@@ -2,6 +2,7 @@
 
 use super::bulk_or_null;
 use super::expiration::{self, Unit};
+use crate::command::keys::Keys;
 use crate::command::spec::{Acl, Arg, KeyFlags, KeySpec, Kind};
 use crate::command::{Args, Context, Flags, Grammar, Handler, Spec, errors};
 use crate::keyspace::Effect;
@@ -49,6 +50,7 @@ pub static SET: Spec = Spec {
         ("6.2.0", "Added the `GET`, `EXAT` and `PXAT` option."),
         ("7.0.0", "Allowed the `NX` and `GET` options to be used together."),
     ],
+    own_keys: Some(set_keys),
     handler: Handler::Run(set),
     ..Spec::BASE
 };
@@ -60,6 +62,13 @@ fn set(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     let (db, key, value) = (context.client.db, args.word(1), args.word(2));
     context.keyspace.change(&Effect::Set { db, key, value, deadline: None });
     Ok(Reply::OK)
+}
+
+/// Without `GET` the old value is not looked at.
+fn set_keys(request: Request<'_>) -> Option<Keys> {
+    let get = request.rest(3).any(|word| word.eq_ignore_ascii_case(b"get"));
+    let flags = if get { KeyFlags::RW.or(KeyFlags::ACCESS) } else { KeyFlags::OW };
+    Some(Keys::from_iter([(1, flags.or(KeyFlags::UPDATE))]))
 }
 
 fn set_with_options(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {

@@ -1,0 +1,306 @@
+//! Thousands of random commands, asked of our engine and of redis-server: every reply is the same, and so is all data
+//! in the end, on a follower that replayed the records too.
+//!
+//! The seed is printed; `DIFFERENTIAL_SEED` sets it, `DIFFERENTIAL_STEPS` the number of commands.
+
+mod oracle;
+
+use oracle::{Ours, Redis, Shape, Value, show};
+
+/// A small deterministic generator (splitmix64).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, count: usize) -> usize {
+        (self.next() % count as u64) as usize
+    }
+
+    fn one_in(&mut self, count: usize) -> bool {
+        self.below(count) == 0
+    }
+
+    fn pick<'a>(&mut self, words: &[&'a str]) -> &'a str {
+        words[self.below(words.len())]
+    }
+}
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// What a command is made of: `key`, `value`, `int`, `time`, ... are replaced by random words of that kind, `[x]` may be
+/// left out, `x|y` is one of them, and `...` may repeat the word before.
+const SHAPES: &[&str] = &[
+    "APPEND key value",
+    "DECR key",
+    "DECRBY key int",
+    "GET key",
+    "GETDEL key",
+    "GETEX key [option time]",
+    "GETEX key [PERSIST]",
+    "GETEX key [EX|PX|EXAT|PXAT time] [junk]",
+    "GETRANGE key int int",
+    "GETSET key value",
+    "INCR key",
+    "INCRBY key int",
+    "INCRBYFLOAT key float",
+    "LCS key key [LEN|IDX] [MINMATCHLEN int] [WITHMATCHLEN] [LEN|IDX|junk]",
+    "MGET key key key",
+    "MSET key value [key value]",
+    "MSETNX key value [key value] [key]",
+    "PSETEX key time value",
+    "SET key value",
+    "SET key value [NX|XX] [GET] [EX|PX|EXAT|PXAT time]",
+    "SET key value [option] [option time] [option] [junk]",
+    "SETEX key time value",
+    "SETNX key value",
+    "SETRANGE key small value",
+    "STRLEN key",
+    "SUBSTR key int int",
+    "DEL key [key]",
+    "UNLINK key [key]",
+    "EXISTS key [key] [key]",
+    "TOUCH key [key]",
+    "TYPE key",
+    "RENAME key key",
+    "RENAMENX key key",
+    "COPY key key [DB db] [REPLACE] [junk]",
+    "MOVE key db",
+    "RANDOMKEY",
+    "KEYS pattern",
+    "SCAN 0 [MATCH pattern] [COUNT 1000] [TYPE string|list|hash|nope] [junk]",
+    "SCAN int",
+    "OBJECT ENCODING key",
+    "OBJECT FREQ key",
+    "OBJECT junk key",
+    "EXPIRE key time [condition] [condition]",
+    "PEXPIRE key time [condition] [junk]",
+    "EXPIREAT key time [condition]",
+    "PEXPIREAT key time [condition]",
+    "EXPIRETIME key",
+    "PEXPIRETIME key",
+    "TTL key",
+    "PTTL key",
+    "PERSIST key",
+    "DBSIZE [junk]",
+    "SWAPDB db db",
+    "SELECT db",
+    "RPUSH list value",
+    "WAIT 0|x|-1 small",
+    "COMMAND GETKEYS MSET key value [key value]",
+    "COMMAND GETKEYSANDFLAGS SET key value [GET]",
+];
+
+/// Words of each kind.
+fn word(random: &mut Random, kind: &str) -> String {
+    match kind {
+        "key" => random.pick(&["a", "b", "c", "d", "e", "f", "list", "", "missing"]).into(),
+        "list" => "list".into(),
+        "value" => match random.below(4) {
+            0 => random.below(30_000).to_string(),
+            1 => "x".repeat(random.below(60)),
+            2 => number(random),
+            _ => random
+                .pick(&["", "abcabba", "cbabac", "10.5", "3.0e3", " 1", "-0", "9223372036854775807"])
+                .into(),
+        },
+        "int" => match random.below(3) {
+            0 => random.pick(&[
+                "x",
+                "",
+                "9223372036854775807",
+                "-9223372036854775808",
+                "1.5",
+                "01",
+                "99999999999999999999",
+            ]),
+            1 => random.pick(&["0", "1", "2", "5"]),
+            _ => random.pick(&["-1", "-2", "-3", "100"]),
+        }
+        .into(),
+        "small" => random.pick(&["0", "1", "5", "40", "-1", "x", "536870911", "9223372036854775807"]).into(),
+        "float" => number(random),
+        "time" => match random.below(4) {
+            0 => random
+                .pick(&["0", "-1", "x", "9223372036854775807", "9223372036854775", "9000000000000000000"])
+                .into(),
+            // Relative ones far enough from each other that milliseconds between the servers change nothing.
+            _ => (100_000 + random.below(1_000_000_000) * 10).to_string(),
+        },
+        "db" => random.pick(&["0", "0", "0", "1", "1", "15", "16", "-1", "x", "4294967296"]).into(),
+        "option" => {
+            random.pick(&["NX", "XX", "GET", "EX", "PX", "EXAT", "PXAT", "KEEPTTL", "PERSIST", "xx"]).into()
+        }
+        "condition" => random.pick(&["NX", "XX", "GT", "LT", "gt"]).into(),
+        "pattern" => random.pick(&["*", "a*", "?", "[a-c]", "", "nothing", "\\a"]).into(),
+        "junk" => random.pick(&["FOO", "", "EX"]).into(),
+        other => other.into(),
+    }
+}
+
+/// A number as `INCRBYFLOAT` may get it.
+fn number(random: &mut Random) -> String {
+    let sign = random.pick(&["", "", "-", "+"]);
+    let digits = (random.next() >> random.below(64)).to_string();
+    let fraction = match random.below(3) {
+        0 => String::new(),
+        1 => format!(".{}", random.below(1000)),
+        _ => format!(".{:0>20}", random.next() >> random.below(64)),
+    };
+    let exponent =
+        if random.one_in(6) { format!("e{}", random.below(60) as i64 - 30) } else { String::new() };
+    format!("{sign}{digits}{fraction}{exponent}")
+}
+
+fn command(random: &mut Random) -> Vec<String> {
+    let shape = random.pick(SHAPES);
+    let mut words = Vec::new();
+    let mut left_out = false;
+    for part in shape.split(' ') {
+        if part.starts_with('[') {
+            left_out = random.one_in(2) || (part.starts_with("[junk") && !random.one_in(8));
+        }
+        let ends = part.ends_with(']');
+        let part = part.trim_matches(['[', ']']);
+        if !left_out {
+            let alternatives: Vec<&str> = part.split('|').collect();
+            let kind = random.pick(&alternatives);
+            words.push(word(random, kind));
+        }
+        left_out &= !ends;
+    }
+    words
+}
+
+/// Whether two replies to a command say the same, although clocks differ a little and order is free.
+fn agree(words: &[String], ours: &Value, theirs: &Value) -> bool {
+    let near = |most: i64| match (ours, theirs) {
+        (Value::Int(a), Value::Int(b)) if *a > 0 && *b > 0 => (a - b).abs() <= most,
+        _ => ours == theirs,
+    };
+    match words[0].as_str() {
+        "TTL" | "EXPIRETIME" => near(10),
+        "PTTL" | "PEXPIRETIME" => near(10_000),
+        "KEYS" => sorted(ours) == sorted(theirs),
+        "SCAN" => match (ours, theirs) {
+            (Value::Many(_, a), Value::Many(_, b)) => sorted(&a[1]) == sorted(&b[1]) || words[1] != "0",
+            _ => ours == theirs,
+        },
+        "RANDOMKEY" => (*ours == Value::Nil) == (*theirs == Value::Nil),
+        // A whole number that INCRBYFLOAT made is kept as one here.
+        "OBJECT" if show(ours) == "\"int\"" => matches!(show(theirs).as_str(), "\"int\"" | "\"embstr\""),
+        _ => ours == theirs,
+    }
+}
+
+fn sorted(value: &Value) -> Vec<String> {
+    let Value::Many(Shape::Array, items) = value else { return vec![show(value)] };
+    let mut items: Vec<String> = items.iter().map(show).collect();
+    items.sort();
+    items
+}
+
+/// All keys of all databases with their values and deadlines.
+fn contents(mut ask: impl FnMut(&[&str]) -> Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    for db in ["0", "1", "15"] {
+        ask(&["SELECT", db]);
+        let Value::Many(_, keys) = ask(&["KEYS", "*"]) else { panic!("KEYS") };
+        for key in keys {
+            let Value::Bulk(key) = key else { panic!("a key is a string") };
+            let key = String::from_utf8(key).expect("keys are text here");
+            let value = match show(&ask(&["TYPE", &key])).as_str() {
+                "+list" => ask(&["LRANGE", &key, "0", "-1"]),
+                _ => ask(&["GET", &key]),
+            };
+            let expires = ask(&["TTL", &key]) != Value::Int(-1);
+            lines.push(format!("{db} {key:?} {} {expires}", show(&value)));
+        }
+    }
+    lines.sort();
+    lines
+}
+
+#[test]
+fn random_commands_are_answered_as_redis_answers_them() {
+    let seed = setting("DIFFERENTIAL_SEED", 20_261_122);
+    let steps = setting("DIFFERENTIAL_STEPS", 30_000);
+    println!("DIFFERENTIAL_SEED={seed}");
+    let (mut ours, mut redis, mut random) = (Ours::start(), Redis::start(), Random(seed));
+    let (mut disagreements, mut history) = (Vec::new(), Vec::new());
+    for step in 0..steps {
+        if random.one_in(500) {
+            ours.ask(&["FLUSHALL"]);
+            redis.ask(&["FLUSHALL"]);
+        }
+        let words = command(&mut random);
+        let (mine, theirs) = (ours.ask(&words), redis.ask(&words));
+        if !agree(&words, &mine, &theirs) {
+            let before = history.iter().rev().filter(|other: &&Vec<String>| {
+                words[1..].iter().any(|word| !word.is_empty() && other.contains(word))
+            });
+            let before: Vec<String> = before.take(6).map(|words| words.join(" ")).collect();
+            let (mine, theirs) = (show(&mine), show(&theirs));
+            disagreements.push(format!(
+                "{step}: {words:?}\n  ours   {mine}\n  theirs {theirs}\n  before {}",
+                before.join("; ")
+            ));
+            assert!(disagreements.len() < 20, "seed {seed}\n{}", disagreements.join("\n"));
+        }
+        history.push(words);
+    }
+    assert!(disagreements.is_empty(), "seed {seed}\n{}", disagreements.join("\n"));
+    let theirs = contents(|words| redis.ask(words));
+    let mut follower = ours.follower();
+    assert_eq!(contents(|words| ours.ask(words)), theirs);
+    assert_eq!(contents(|words| follower.ask(words)), theirs, "on a follower");
+}
+
+#[test]
+fn incrbyfloat_counts_as_redis_counts() {
+    let seed = setting("DIFFERENTIAL_SEED", 20_261_122);
+    println!("DIFFERENTIAL_SEED={seed}");
+    let (mut ours, mut redis, mut random) = (Ours::start(), Redis::start(), Random(seed));
+    for _ in 0..20_000 {
+        if random.one_in(10) {
+            let start = number(&mut random);
+            ours.ask(&["SET", "k", &start]);
+            redis.ask(&["SET", "k", &start]);
+        }
+        let mut increment = number(&mut random);
+        if random.one_in(50) {
+            increment = random
+                .pick(&[
+                    "inf",
+                    "-Infinity",
+                    "nan",
+                    "1e4932",
+                    "-1.18e4932",
+                    "3e-4950",
+                    "0x1.8p3",
+                    "0x1p-16445",
+                    "1e-17",
+                    "5e-18",
+                    "15e-18",
+                    "1e5000",
+                    "0x",
+                    ".",
+                    "1.e2",
+                    "-0",
+                    "infinit",
+                ])
+                .into();
+        }
+        let (mine, theirs) =
+            (ours.ask(&["INCRBYFLOAT", "k", &increment]), redis.ask(&["INCRBYFLOAT", "k", &increment]));
+        assert_eq!(show(&mine), show(&theirs), "seed {seed}: INCRBYFLOAT k {increment}");
+    }
+}
