@@ -35,7 +35,10 @@ pub async fn follow(connect: String, sink: watch::Sender<View>) {
                 retry = RETRY_MIN;
                 continue;
             }
-            Err(error) => debug!(connect, %error, "ZooKeeper cannot be reached"),
+            Err(error) => {
+                debug!(connect, %error, "ZooKeeper cannot be reached");
+                sink.send_if_modified(|view| std::mem::replace(&mut view.connected, false));
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(retry) => {}
