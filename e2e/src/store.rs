@@ -11,6 +11,7 @@ use std::time::Duration;
 /// The sample's name.
 pub const NAME: &str = "cache";
 pub const TOOLS_NAMESPACE: &str = "botellier-tools";
+pub const OPERATOR_NAMESPACE: &str = "botellier-system";
 pub const OPERATOR_LABEL: &str = "app.kubernetes.io/name=botellier-operator";
 /// Pulling up six pods, or seeing a node come back, may take this long on a busy machine.
 const HEALTHY_TIME_MAX: Duration = Duration::from_mins(4);
@@ -194,14 +195,8 @@ impl Store {
 
     /// Scales the operator and waits until it is so.
     pub fn scale_operator(&self, replicas: u32) -> Result<(), String> {
-        let deployments = self.kubectl.list(&["deployments", "--all-namespaces", "-l", OPERATOR_LABEL])?;
-        let [deployment] = deployments.as_slice() else {
-            return Err(format!("{} deployments of the operator", deployments.len()));
-        };
-        let metadata = &deployment["metadata"];
-        let operator = Kubectl::new(text(&metadata["namespace"]));
-        let name = text(&metadata["name"]);
-        operator.run(&["scale", "deployment", name, &format!("--replicas={replicas}")])?;
+        let operator = Kubectl::new(OPERATOR_NAMESPACE);
+        operator.run(&["scale", "deployment", "botellier-operator", &format!("--replicas={replicas}")])?;
         wait_for("the operator's pods", HEALTHY_TIME_MAX, || {
             let pods = operator.list(&["pods", "-l", OPERATOR_LABEL])?;
             let ready = pods.iter().filter(|pod| holds(pod, "Ready").is_ok()).count();

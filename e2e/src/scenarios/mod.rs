@@ -173,7 +173,8 @@ fn keep_artifacts(store: &Store, folder: &Path) {
     let operator = ["logs", "--all-containers", "--prefix", "--tail=-1", "-l"];
     keep(
         "operator.log",
-        &[&operator[..], &[crate::store::OPERATOR_LABEL, "--namespace", "botellier-system"]].concat(),
+        &[&operator[..], &[crate::store::OPERATOR_LABEL, "--namespace", crate::store::OPERATOR_NAMESPACE]]
+            .concat(),
     );
     for pod in store.kubectl.list(&["pods"]).unwrap_or_default() {
         let name = crate::store::text(&pod["metadata"]["name"]);

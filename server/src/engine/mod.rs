@@ -212,6 +212,7 @@ impl Engine {
         ready: Option<&[u8]>,
     ) -> Result<Verdict, Failure> {
         let args = Args::parse(spec, request, skip)?;
+        self.keyspace.quiet = client.no_touch;
         let mut context = Context {
             keyspace: &mut self.keyspace,
             client,
@@ -234,8 +235,26 @@ impl Engine {
         if !self.replicated {
             return written;
         }
-        let after = written.max(self.observed(client.db, spec, request));
-        if after > self.journal.committed() { after } else { 0 }
+        let needed = written.max(self.observed(client.db, spec, request));
+        let looked = !spec.keys.is_empty() || spec.flags.has(crate::command::Flags::READONLY);
+        if looked || needed > 0 { self.held(needed) } else { 0 }
+    }
+
+    /// What a reply waits for that tells of data up to an offset: its commit, or at least that this node leads still
+    /// (rule 5).
+    fn held(&self, needed: Offset) -> Offset {
+        if !self.replicated || needed > self.journal.committed() {
+            needed
+        } else if self.server.status.role.leads() {
+            crate::session::LEASE_ONLY
+        } else {
+            0
+        }
+    }
+
+    /// The newest record that anything observed can depend on.
+    fn newest(&self) -> Offset {
+        if self.uncommitted.is_empty() { self.floor } else { self.journal.end() }
     }
 
     /// Put the effects since the last record into the log; 0 if there are none.
@@ -290,7 +309,9 @@ impl Engine {
     pub fn tick(&mut self, now_ms: u64) {
         self.advance_clock(now_ms);
         self.time_out();
-        if self.keyspace.authority {
+        // While writes are paused the data stands still.
+        let paused = self.server.pause.is_some_and(|pause| pause.until > self.keyspace.now);
+        if self.keyspace.authority && !paused {
             self.expire();
         }
     }
@@ -312,7 +333,15 @@ impl Engine {
 
     /// Replay a record on a follower.
     pub fn replay(&mut self, time_ms: u64, payload: &[u8]) -> Result<(), crate::keyspace::EffectError> {
-        self.keyspace.replay(time_ms, payload)
+        self.keyspace.replay(time_ms, payload)?;
+        let touched = std::mem::take(&mut self.keyspace.touched);
+        if !self.watchers.is_empty() {
+            let mut nobody = Client::new(0, String::new(), String::new());
+            for touched in &touched {
+                self.watchers.touched(touched, &self.keyspace, &mut self.clients, &mut nobody);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::future::{Future as _, poll_fn};
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -19,7 +20,7 @@ use crate::config::{Config, OutputLimit};
 use crate::engine::Progress;
 use crate::replication::gate::{Pass, Place};
 use crate::resp::{Batch, Failure, Limits, ParseError, Parser, Protocol};
-use crate::session::{ClientId, LEASE_ONLY, Offset, Out};
+use crate::session::{ClientId, LEASE_ONLY, Offset, Out, Wire};
 
 /// What one read asks for at least.
 const READ_BYTES: usize = 16 * 1024;
@@ -64,6 +65,7 @@ pub(super) struct Connection {
     id: ClientId,
     wake: Arc<Notify>,
     stream: TcpStream,
+    fd: i32,
     parser: Parser,
     batch: Batch,
     /// The next request of the batch to be run.
@@ -94,6 +96,7 @@ impl Connection {
             net,
             id,
             wake,
+            fd: stream.as_raw_fd(),
             stream,
             parser: Parser::default(),
             batch: Batch::default(),
@@ -331,6 +334,13 @@ impl Connection {
             return Err(Over::Killed);
         };
         std::mem::swap(&mut client.out, &mut self.outs);
+        client.pushed_bytes = 0;
+        client.wire = Wire {
+            fd: self.fd,
+            query_bytes: self.parser.buffer.len(),
+            query_room: self.parser.buffer.capacity() - self.parser.buffer.len(),
+            unsent_bytes: self.output.len() as usize,
+        };
         client.net_in += self.read;
         client.net_out += self.sent;
         self.blocked = client.blocked.is_some();

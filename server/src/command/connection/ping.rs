@@ -1,6 +1,6 @@
 //! `PING`, `ECHO`, `SELECT`; and the declarations of `QUIT` and `RESET`, which the engine runs.
 
-use super::super::spec::{Acl, Arg, Flags, Handler, Kind, Own, Spec};
+use super::super::spec::{Acl, Arg, Flags, Grammar, Handler, Kind, Own, Spec};
 use super::super::{Args, Context, errors, int};
 use crate::resp::{Failure, Protocol, Reply};
 
@@ -34,6 +34,7 @@ pub static PING: Spec = Spec {
     acl: Acl::of(&[Acl::FAST, Acl::CONNECTION]),
     args: &[Arg::new("message", Kind::String).optional()],
     hints: &["request_policy:all_shards", "response_policy:all_succeeded"],
+    grammar: Grammar::Bounded,
     handler: Handler::Run(ping),
     ..Spec::BASE
 };
