@@ -1,7 +1,7 @@
 //! What commands see of the server around the key space.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::spec::{Flags, Spec};
 use crate::config::Config;
@@ -90,7 +90,7 @@ pub enum Errand {
 }
 
 /// What is known of snapshots.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Persistence {
     pub saving: bool,
     pub last_failed: bool,
@@ -98,6 +98,14 @@ pub struct Persistence {
     pub last_save_s: u64,
     /// `Keyspace::changes` when the last snapshot was begun.
     pub changes_at_save: u64,
+}
+
+impl Persistence {
+    /// As Redis does, the start counts as the last save.
+    fn new() -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        Self { saving: false, last_failed: false, last_save_s: now, changes_at_save: 0 }
+    }
 }
 
 /// `CLIENT PAUSE`.
@@ -118,7 +126,7 @@ impl Server {
             pause: None,
             pubsub: Registry::default(),
             errands: Vec::new(),
-            persistence: Persistence::default(),
+            persistence: Persistence::new(),
         }
     }
 

@@ -440,6 +440,11 @@ impl Candidate {
         }
     }
 
+    /// What a member announces of itself, if it is registered.
+    pub fn info_of(&self, member: &Member) -> Option<&NodeInfo> {
+        self.view.node(member)
+    }
+
     pub fn memory(&self) -> &Memory {
         &self.common.memory
     }

@@ -3,3 +3,4 @@
 pub mod candidate;
 mod claims;
 mod registry;
+pub mod zookeeper;

@@ -162,6 +162,11 @@ impl Engine {
         None
     }
 
+    /// Whether a `WAIT` or `WAITAOF` is under way.
+    pub fn waits_for_replicas(&self) -> bool {
+        !self.blocked.replicas.is_empty()
+    }
+
     /// Replicas, or this node's disk, got further.
     pub fn replicas_acked(&mut self, acks: Acks) {
         self.acks = acks;

@@ -44,9 +44,10 @@ impl Keyspace {
     }
 
     /// Capture on, about `bytes` of entries; then move what was captured to `out`, each entry after its length as
-    /// a u32. False at the end of the walk, which is over then.
-    pub fn step_walk(&mut self, bytes: usize, out: &mut Vec<u8>) -> bool {
-        let Some(mut walk) = self.walk.take() else { return false };
+    /// a u32. True while there is more; false at the end of the walk, which is over then. `None`: there is no walk, it was
+    /// given up.
+    pub fn step_walk(&mut self, bytes: usize, out: &mut Vec<u8>) -> Option<bool> {
+        let mut walk = self.walk.take()?;
         let generation = self.generation;
         while walk.captured.len() < bytes {
             let Some(place) = walk.places.iter_mut().find(|place| place.cursor.is_some()) else { break };
@@ -71,7 +72,7 @@ impl Keyspace {
         if more {
             self.walk = Some(walk);
         }
-        more
+        Some(more)
     }
 
     /// Give up a walk.
@@ -257,7 +258,7 @@ mod tests {
                 let before = contents(&keyspace);
                 let mut picture = Vec::new();
                 keyspace.begin_walk();
-                while keyspace.step_walk(300, &mut picture) {
+                while keyspace.step_walk(300, &mut picture).unwrap() {
                     (0..random(&mut state) % 40).for_each(|_| change(&mut keyspace, &mut state));
                 }
                 assert_eq!(entries(&picture), before, "seed {seed}");
@@ -270,7 +271,7 @@ mod tests {
         let (mut keyspace, mut state, mut picture) = (Keyspace::new(3, 1), 9, Vec::new());
         (0..3_000).for_each(|_| change(&mut keyspace, &mut state));
         keyspace.begin_walk();
-        while keyspace.step_walk(1_000, &mut picture) {}
+        while keyspace.step_walk(1_000, &mut picture).unwrap() {}
         let mut copy = Keyspace::new(3, 2);
         entries(&picture).iter().for_each(|entry| copy.restore(entry).unwrap());
         assert_eq!(contents(&copy), contents(&keyspace));

@@ -4,12 +4,17 @@
 //! gives the node its part: alone at once, or in a cluster whatever the registry and the protocol say.
 
 mod applied;
+mod applier;
+mod cluster;
+mod driver;
 mod journal;
 mod maintenance;
 mod orders;
+mod perform;
 mod recovery;
 mod snapshots;
 mod standalone;
+mod status;
 
 use std::io;
 use std::sync::Arc;
@@ -111,7 +116,13 @@ pub async fn run(config: Arc<Config>, loglevel: LogHandle) -> Result<(), NodeErr
     tasks.spawn(tick(node.net.clone(), due.clone()));
     tasks.spawn(maintenance::run(node.clone()));
     listen(&node.net, &config, &mut tasks)?;
-    standalone::start(&node, &held, found).await?;
+    let cluster = match &config.zookeeper {
+        Some(ensemble) => Some(cluster::start(&node, &config, ensemble.clone(), &held, found).await?),
+        None => {
+            standalone::start(&node, &held, found).await?;
+            None
+        }
+    };
     tracing::info!(port = config.port, "ready to accept connections");
     loop {
         tokio::select! {
@@ -121,12 +132,15 @@ pub async fn run(config: Arc<Config>, loglevel: LogHandle) -> Result<(), NodeErr
             () = node.net.attention.notified() => {
                 due.notify_one();
                 for (id, order) in node.net.engine.lock().take_orders() {
-                    tasks.spawn(orders::carry_out(node.clone(), id, order));
+                    tasks.spawn(orders::carry_out(node.clone(), cluster.clone(), id, order));
                 }
             }
         }
     }
     tracing::info!("told to end");
+    if let Some(cluster) = cluster {
+        cluster.end().await;
+    }
     close(&node)
 }
 

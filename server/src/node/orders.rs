@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::cluster::Cluster;
 use super::{Node, maintenance};
 use crate::command::Order;
 use crate::keyspace::Effect;
@@ -12,7 +13,7 @@ use crate::resp::{Failure, Reply};
 use crate::session::ClientId;
 
 /// Carry out one order; its client waits for the answer.
-pub(super) async fn carry_out(node: Arc<Node>, id: ClientId, order: Order) {
+pub(super) async fn carry_out(node: Arc<Node>, cluster: Option<Cluster>, id: ClientId, order: Order) {
     let net = node.net.clone();
     let reply = match order {
         Order::Rewrite => rewrite(&net).await,
@@ -27,7 +28,10 @@ pub(super) async fn carry_out(node: Arc<Node>, id: ClientId, order: Order) {
                 return;
             }
         }
-        Order::Failover { .. } => Failure::new("ERR FAILOVER requires connected replicas.").into(),
+        Order::Failover { to, force, abort, timeout_ms } => match cluster {
+            Some(cluster) => cluster.failover(to, force, abort, timeout_ms).await,
+            None => Failure::new("ERR FAILOVER requires connected replicas.").into(),
+        },
         Order::GetLog { from, count } => getlog(&node, from, count).await,
     };
     net.engine.lock().answer(id, reply);

@@ -22,7 +22,7 @@ pub enum TakeError {
     Snapshot(#[from] SnapshotError),
     #[error(transparent)]
     Storage(#[from] StorageError),
-    #[error("this node stopped leading before what the snapshot holds was committed")]
+    #[error("the data of the snapshot was replaced or undone before it was committed")]
     Void,
     #[error("a snapshot is being taken already")]
     Busy,
@@ -78,7 +78,9 @@ impl Taker {
         let mut writer = snapshots.write(header)?;
         let mut captured = Vec::new();
         loop {
-            let more = self.engine.lock().keyspace.step_walk(STEP_BYTES, &mut captured);
+            // The data may be replaced by other data meanwhile, and the walk goes with the old.
+            let more =
+                self.engine.lock().keyspace.step_walk(STEP_BYTES, &mut captured).ok_or(TakeError::Void)?;
             let mut rest = captured.as_slice();
             while let Some((length, tail)) = rest.split_first_chunk::<4>() {
                 let (entry, tail) = tail.split_at(u32::from_le_bytes(*length) as usize);

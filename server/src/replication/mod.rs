@@ -12,6 +12,7 @@ pub mod position;
 pub mod protocol;
 pub mod snapshot;
 pub mod storage;
+pub mod stream;
 pub mod time;
 pub mod wire;
 

@@ -1,0 +1,349 @@
+//! The registry as it really is: a ZooKeeper ensemble.
+//!
+//! One task owns the session. It reads `/config` and `/nodes` whenever a watch says so or the connection was away,
+//! writes `/config` with a version check, and keeps this node's announcement as an ephemeral of the session. When the
+//! connection is lost, a new session is made, for ever. What it reports is what the candidate needs to be right: a write
+//! whose answer was lost is undecided, and said so before the loss itself is.
+//!
+//! Deliberately absent: opinions. Nothing here knows what a role is.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+use zookeeper_client::{
+    Acls, AddWatchMode, Client, CreateMode, Error, EventType, PersistentWatcher, SessionState,
+};
+
+use crate::config::ZooKeeper;
+use crate::replication::member::{Config, NodeInfo};
+use crate::replication::protocol::{RegistryEvent, WriteOutcome};
+
+const SESSION: Duration = Duration::from_secs(6);
+const CONFIG: &str = "/config";
+const NODES: &str = "/nodes";
+/// How long an answer to a write that was under way may still take after its connection was lost.
+const STRAGGLER: Duration = Duration::from_secs(1);
+
+/// What the node asks of the registry.
+#[derive(Debug)]
+enum Request {
+    Write { config: Config, expected: Option<i32> },
+    Refresh,
+    Announce(Box<NodeInfo>),
+}
+
+/// A handle on the task. When the last one goes, the session is closed and the announcement with it.
+#[derive(Clone, Debug)]
+pub struct Registry(UnboundedSender<Request>);
+
+impl Registry {
+    /// Keep a session with the ensemble; `report` is told what happens, in order.
+    pub fn start(ensemble: ZooKeeper, report: impl Fn(RegistryEvent) + Send + Sync + 'static) -> Self {
+        let (sender, requests) = unbounded_channel();
+        tokio::spawn(run(ensemble, requests, report));
+        Self(sender)
+    }
+
+    /// Write `/config` if its version is `expected` (`None`: if it is missing). Answered by `Written`.
+    pub fn write(&self, config: Config, expected: Option<i32>) {
+        self.ask(Request::Write { config, expected });
+    }
+
+    /// Read `/config` anew, not older than now.
+    pub fn refresh(&self) {
+        self.ask(Request::Refresh);
+    }
+
+    /// Keep this under `/nodes/<id>`.
+    pub fn announce(&self, info: NodeInfo) {
+        self.ask(Request::Announce(Box::new(info)));
+    }
+
+    fn ask(&self, request: Request) {
+        // The task ends only when every handle is gone.
+        let _ = self.0.send(request);
+    }
+}
+
+async fn run<R>(ensemble: ZooKeeper, mut requests: UnboundedReceiver<Request>, report: R)
+where
+    R: Fn(RegistryEvent) + Send + Sync + 'static,
+{
+    let mut announcement = None;
+    loop {
+        let connecting = connect(&ensemble);
+        tokio::pin!(connecting);
+        let client = loop {
+            tokio::select! {
+                client = &mut connecting => break client,
+                request = requests.recv() => match request {
+                    Some(request) => answer_without_session(request, &mut announcement, &report),
+                    None => return,
+                },
+            }
+        };
+        let mut session = Session { client, announcement, report: &report, write: None };
+        match session.run(&mut requests).await {
+            Ended::Done => return,
+            Ended::Lost => tracing::warn!("the connection to ZooKeeper is lost; making a new session"),
+            Ended::Failed(error) => {
+                tracing::warn!(%error, "the ZooKeeper session failed; making a new one");
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        }
+        session.lose().await;
+        announcement = session.announcement.take();
+    }
+}
+
+/// Without a session a write was not even sent, but undecided is all that the candidate may conclude: it tries again.
+fn answer_without_session(
+    request: Request,
+    announcement: &mut Option<NodeInfo>,
+    report: &impl Fn(RegistryEvent),
+) {
+    match request {
+        Request::Write { config, .. } => {
+            report(RegistryEvent::Written { attempt: config.attempt, outcome: WriteOutcome::Undecided });
+        }
+        Request::Refresh => {}
+        Request::Announce(info) => *announcement = Some(*info),
+    }
+}
+
+/// A session, with the chroot made; tries for ever.
+async fn connect(ensemble: &ZooKeeper) -> Client {
+    let mut said = false;
+    loop {
+        match try_connect(ensemble).await {
+            Ok(client) => {
+                tracing::info!(%ensemble, "connected to ZooKeeper");
+                return client;
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut said, true) {
+                    tracing::warn!(%ensemble, %error, "can't reach ZooKeeper; trying on");
+                }
+                tokio::time::sleep(Duration::from_millis(300)).await;
+            }
+        }
+    }
+}
+
+async fn try_connect(ensemble: &ZooKeeper) -> Result<Client, Error> {
+    let client = Client::connector()
+        .with_session_timeout(SESSION)
+        .with_connection_timeout(Duration::from_secs(2))
+        .connect(&ensemble.servers.join(","))
+        .await?;
+    let directory = CreateMode::Persistent.with_acls(Acls::anyone_all());
+    if ensemble.chroot != "/" {
+        client.mkdir(&ensemble.chroot, &directory).await?;
+    }
+    let client =
+        client.chroot(ensemble.chroot.clone()).map_err(|_| Error::UnexpectedError("bad chroot".into()))?;
+    client.mkdir(NODES, &directory).await?;
+    Ok(client)
+}
+
+enum Ended {
+    /// Nobody needs the registry any more.
+    Done,
+    /// The connection is gone. The client library would make the session's next one by itself, but persistent watches
+    /// do not come back with it; nothing of a session is worth keeping.
+    Lost,
+    Failed(Error),
+}
+
+/// A write under way: whose, and the task that waits for its answer.
+type Outcome = (String, JoinHandle<WriteOutcome>);
+
+struct Session<'r, R> {
+    client: Client,
+    announcement: Option<NodeInfo>,
+    report: &'r R,
+    /// The write under way; the candidate has one at a time.
+    write: Option<Outcome>,
+}
+
+impl<R: Fn(RegistryEvent)> Session<'_, R> {
+    async fn run(&mut self, requests: &mut UnboundedReceiver<Request>) -> Ended {
+        let mut state = self.client.state_watcher();
+        let (mut config, mut nodes) = match self.watch().await {
+            Ok(watches) => watches,
+            Err(error) => return Ended::Failed(error),
+        };
+        if let Err(error) = self.begin().await {
+            return Ended::Failed(error);
+        }
+        loop {
+            let result = tokio::select! {
+                biased;
+                now = state.changed() => match now {
+                    SessionState::SyncConnected => Ok(()),
+                    _ => return Ended::Lost,
+                },
+                (attempt, outcome) = settled(&mut self.write) => {
+                    self.write = None;
+                    (self.report)(RegistryEvent::Written { attempt, outcome });
+                    Ok(())
+                }
+                event = config.changed() => match event.event_type {
+                    EventType::Session => return Ended::Lost,
+                    _ => self.read_config().await,
+                },
+                event = nodes.changed() => match event.event_type {
+                    EventType::Session => return Ended::Lost,
+                    _ => self.read_nodes().await,
+                },
+                request = requests.recv() => match request {
+                    None => return Ended::Done,
+                    Some(request) => self.take(request).await,
+                },
+            };
+            match result {
+                Ok(()) => {}
+                Err(Error::ConnectionLoss | Error::SessionExpired | Error::ClientClosed) => {
+                    return Ended::Lost;
+                }
+                Err(error) => return Ended::Failed(error),
+            }
+        }
+    }
+
+    async fn watch(&self) -> Result<(PersistentWatcher, PersistentWatcher), Error> {
+        let config = self.client.watch(CONFIG, AddWatchMode::Persistent).await?;
+        let nodes = self.client.watch(NODES, AddWatchMode::PersistentRecursive).await?;
+        Ok((config, nodes))
+    }
+
+    /// The session is there: announce this node, and read everything anew.
+    async fn begin(&mut self) -> Result<(), Error> {
+        (self.report)(RegistryEvent::Restored);
+        self.announce().await?;
+        self.read_config().await?;
+        self.read_nodes().await
+    }
+
+    /// The connection is lost: a write under way is undecided unless its answer came, and that is said first.
+    async fn lose(&mut self) {
+        if let Some((attempt, write)) = self.write.take() {
+            let answer = tokio::time::timeout(STRAGGLER, write).await;
+            let outcome =
+                answer.map_or(WriteOutcome::Undecided, |answer| answer.unwrap_or(WriteOutcome::Undecided));
+            (self.report)(RegistryEvent::Written { attempt, outcome });
+        }
+        (self.report)(RegistryEvent::Lost);
+    }
+
+    async fn take(&mut self, request: Request) -> Result<(), Error> {
+        match request {
+            Request::Write { config, expected } => {
+                let attempt = config.attempt.clone();
+                self.write = Some((attempt, tokio::spawn(write(self.client.clone(), config, expected))));
+                Ok(())
+            }
+            Request::Refresh => {
+                self.client.sync(CONFIG).await?;
+                self.read_config().await
+            }
+            Request::Announce(info) => {
+                self.announcement = Some(*info);
+                self.announce().await
+            }
+        }
+    }
+
+    async fn read_config(&self) -> Result<(), Error> {
+        let config = match self.client.get_data(CONFIG).await {
+            Ok((data, stat)) => match serde_json::from_slice(&data) {
+                Ok(config) => Some((config, stat.version)),
+                Err(error) => {
+                    // Not ours to replace: somebody wrote it by hand, or a newer version did.
+                    tracing::error!(%error, "ZooKeeper's {CONFIG} can't be read; waiting until it is put right");
+                    return Ok(());
+                }
+            },
+            Err(Error::NoNode) => None,
+            Err(error) => return Err(error),
+        };
+        (self.report)(RegistryEvent::Config(config));
+        Ok(())
+    }
+
+    async fn read_nodes(&self) -> Result<(), Error> {
+        let mut nodes = Vec::new();
+        for id in self.client.list_children(NODES).await? {
+            match self.client.get_data(&format!("{NODES}/{id}")).await {
+                Ok((data, _)) => match serde_json::from_slice(&data) {
+                    Ok(node) => nodes.push(node),
+                    Err(error) => {
+                        tracing::warn!(%id, %error, "an announcement can't be read; leaving it out")
+                    }
+                },
+                // It went in between.
+                Err(Error::NoNode) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        (self.report)(RegistryEvent::Nodes(nodes));
+        Ok(())
+    }
+
+    /// Keep the announcement under this session. One that an earlier session left is not adopted but replaced: it
+    /// would vanish with that session (trap 4).
+    async fn announce(&self) -> Result<(), Error> {
+        let Some(info) = &self.announcement else { return Ok(()) };
+        let path = format!("{NODES}/{}", info.id);
+        let data = serde_json::to_vec(info).map_err(|error| Error::UnexpectedError(error.to_string()))?;
+        loop {
+            match self.client.check_stat(&path).await? {
+                Some(stat) if stat.ephemeral_owner == self.client.session_id().0 => {
+                    match self.client.set_data(&path, &data, None).await {
+                        Err(Error::NoNode) => {}
+                        other => return other.map(drop),
+                    }
+                }
+                Some(stat) => match self.client.delete(&path, Some(stat.version)).await {
+                    Ok(()) | Err(Error::NoNode | Error::BadVersion) => {}
+                    Err(error) => return Err(error),
+                },
+                None => {
+                    let ephemeral = CreateMode::Ephemeral.with_acls(Acls::anyone_all());
+                    match self.client.create(&path, &data, &ephemeral).await {
+                        Err(Error::NodeExists) => {}
+                        other => return other.map(drop),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The outcome of the write under way; never, if there is none.
+async fn settled(write: &mut Option<Outcome>) -> (String, WriteOutcome) {
+    match write {
+        Some((attempt, write)) => (attempt.clone(), write.await.unwrap_or(WriteOutcome::Undecided)),
+        None => std::future::pending().await,
+    }
+}
+
+async fn write(client: Client, config: Config, expected: Option<i32>) -> WriteOutcome {
+    let Ok(data) = serde_json::to_vec(&config) else { return WriteOutcome::Lost };
+    let result = match expected {
+        Some(version) => client.set_data(CONFIG, &data, Some(version)).await.map(|stat| stat.version),
+        None => {
+            let persistent = CreateMode::Persistent.with_acls(Acls::anyone_all());
+            client.create(CONFIG, &data, &persistent).await.map(|(stat, _)| stat.version)
+        }
+    };
+    match result {
+        Ok(version) => WriteOutcome::Won { version },
+        Err(Error::BadVersion | Error::NodeExists | Error::NoNode) => WriteOutcome::Lost,
+        Err(error) => {
+            tracing::warn!(%error, "the outcome of a write to ZooKeeper is unknown");
+            WriteOutcome::Undecided
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! A node of a cluster: the protocol on its thread, its connections, and its session with the registry.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+
+use super::applier::Applier;
+use super::driver::{Driver, HeldSignal, Message, State};
+use super::{Held, Node, NodeError, fatal, recovery};
+use crate::config::{self, Config, ZooKeeper};
+use crate::election::candidate::{Birth, Candidate};
+use crate::election::zookeeper::Registry;
+use crate::replication::member::{Durability, FORMAT, Memory, NodeInfo, RoleName};
+use crate::replication::position::Position;
+use crate::replication::protocol::{Event, HandoverEnd, HandoverRequest, LogState, Settings};
+use crate::replication::storage::Found;
+use crate::replication::stream::{self, EVENTS_MAX, Links, Needs};
+use crate::replication::time::Time;
+use crate::resp::{Failure, Reply};
+
+/// How long a node that was told to end tries to hand over.
+const FAREWELL: Duration = Duration::from_secs(10);
+/// `FAILOVER` without a timeout waits as long as it takes, as in Redis.
+const NO_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+
+/// A handle on the protocol.
+#[derive(Clone)]
+pub(super) struct Cluster {
+    node: Arc<Node>,
+    messages: mpsc::UnboundedSender<Message>,
+}
+
+/// Read the data, and take part.
+pub(super) async fn start(
+    node: &Arc<Node>,
+    config: &Arc<Config>,
+    ensemble: ZooKeeper,
+    held: &Held,
+    found: Found,
+) -> Result<Cluster, NodeError> {
+    if config.node_id.is_none() {
+        return Err(NodeError::Missing("node-id"));
+    }
+    let whole = found.whole;
+    let stands = load(node, found).await?;
+    node.taker.applied.set(stands);
+    let (messages, inbox) = mpsc::unbounded_channel();
+    let signal = HeldSignal::new(messages.clone());
+    let raise = signal.clone();
+    held.bind(move |_| raise.raise());
+    let (events, frames) = mpsc::channel(EVENTS_MAX);
+    let links = Links::new(needs(node, config, events), tokio::runtime::Handle::current());
+    serve(config, &links)?;
+    let reports = messages.clone();
+    let registry = Registry::start(ensemble, move |event| {
+        // The driver ends with the process.
+        let _ = reports.send(Message::Event(Event::Registry(event)));
+    });
+    let machine = Candidate::new(Time::now(), birth(node, config, stands, whole));
+    let applier = Applier::start(node.log.clone(), node.net.engine.clone(), node.taker.applied.clone());
+    let driver = Driver {
+        node: node.clone(),
+        machine,
+        links,
+        registry,
+        applier: applier.map_err(NodeError::Thread)?,
+        messages: inbox,
+        frames,
+        held: signal,
+        state: State::default(),
+    };
+    let runtime = tokio::runtime::Handle::current();
+    let protocol = std::thread::Builder::new().name("protocol".into());
+    protocol.spawn(move || runtime.block_on(driver.run())).map_err(NodeError::Thread)?;
+    Ok(Cluster { node: node.clone(), messages })
+}
+
+/// Only what is surely committed goes into memory: a snapshot is. The log after it follows when the leader says how far
+/// that is committed, or when this node leads.
+async fn load(node: &Arc<Node>, found: Found) -> Result<Position, NodeError> {
+    let Some((info, header)) = found.snapshot else {
+        return Ok(node.log.position_at(node.log.start()).map_err(recovery::RecoveryError::from)?);
+    };
+    let reader = node.clone();
+    let loading = tokio::task::spawn_blocking(move || {
+        let snapshots = reader.storage.lock().snapshots.clone();
+        recovery::load(&snapshots, &info, reader.shape)
+    });
+    match loading.await {
+        Ok(keyspace) => node.net.engine.lock().replace_keyspace(keyspace?),
+        Err(error) => fatal(&format!("reading the data directory failed: {error}")),
+    }
+    node.net.gate.commit(header.position.offset);
+    Ok(header.position)
+}
+
+fn needs(node: &Arc<Node>, config: &Config, events: mpsc::Sender<Event>) -> Needs {
+    let (asker, shower, taker) = (node.clone(), node.clone(), node.clone());
+    let now = |node: &Arc<Node>| node.net.engine.lock().server.config.clone();
+    Needs {
+        log: node.log.clone(),
+        gate: node.net.gate.clone(),
+        written: node.written.subscribe(),
+        events,
+        accepts: Box::new(move |password| now(&asker).passwords().accepts_link(password)),
+        password: Box::new(move || {
+            now(&shower).passwords().outgoing().unwrap_or_default().as_bytes().to_vec()
+        }),
+        snapshot: Arc::new(move || snapshot(&taker)),
+        id: node_id(config),
+        incarnation: node.storage.lock().meta.get().incarnation.clone(),
+    }
+}
+
+/// The newest snapshot, from which the log always goes on; if there is none yet, one is taken. Many replicas share it.
+fn snapshot(node: &Arc<Node>) -> Result<stream::Copy, String> {
+    let snapshots = node.storage.lock().snapshots.clone();
+    let newest = snapshots.newest().map_err(|error| error.to_string())?;
+    let info = match newest.filter(|info| node.log.start() <= info.offset) {
+        Some(info) => info,
+        None => node.taker.take().map_err(|error| error.to_string())?,
+    };
+    let position = snapshots.load(&info).map_err(|error| error.to_string())?.header().position;
+    Ok(stream::Copy { snapshots, info, position })
+}
+
+fn serve(config: &Config, links: &Links) -> Result<(), NodeError> {
+    for address in config.listen() {
+        for listener in
+            address.open(config.replication_port(), config.tcp_backlog).map_err(NodeError::Listen)?
+        {
+            let listener = TcpListener::from_std(listener).map_err(NodeError::Listen)?;
+            tokio::spawn(links.clone().serve(listener));
+        }
+    }
+    Ok(())
+}
+
+fn birth(node: &Node, config: &Config, stands: Position, whole: bool) -> Birth {
+    let meta = node.storage.lock().meta.get().clone();
+    let durability = match config.durability {
+        config::Durability::Required => Durability::Required,
+        config::Durability::Preferred => Durability::Preferred,
+    };
+    let log = LogState { end: node.log.end(), held: node.log.held(), durable: node.log.synced() };
+    let remembered = meta.config.and_then(|config| serde_json::from_value(config).ok());
+    Birth {
+        settings: Settings::new(durability, Duration::from_millis(config.lease_ms)),
+        info: NodeInfo {
+            format: FORMAT,
+            id: node_id(config),
+            incarnation: meta.incarnation,
+            host: config.announce_host.clone().unwrap_or_else(own_host),
+            port: config.port,
+            replication_port: config.replication_port(),
+            zone: config.zone.clone(),
+            epoch: 0,
+            offset: 0,
+            role: RoleName::Replica,
+            position: log.end,
+            whole,
+            cluster: None,
+            remembered: None,
+        },
+        log,
+        commit: stands.offset,
+        memory: Memory { cluster: meta.cluster, config: remembered, whole },
+        seed: crate::replication::meta::random_id()
+            .ok()
+            .and_then(|id| u128::from_str_radix(&id, 16).ok())
+            .unwrap_or_else(|| u128::from(super::seed())),
+    }
+}
+
+/// Checked when the node starts.
+pub(super) fn node_id(config: &Config) -> String {
+    config.node_id.clone().unwrap_or_default()
+}
+
+/// Where others reach this node if nothing else was said: its name, as the system has it.
+fn own_host() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| "127.0.0.1".into(), |name| name.trim().into())
+}
+
+impl Cluster {
+    async fn hand_over(&self, event: Event) -> HandoverEnd {
+        let (answer, ended) = oneshot::channel();
+        let _ = self.messages.send(Message::Handover(event, answer));
+        ended.await.unwrap_or(HandoverEnd::NotLeader)
+    }
+
+    /// `FAILOVER`: as in Redis it is answered when it has begun.
+    pub async fn failover(
+        &self,
+        to: Option<(String, u16)>,
+        force: bool,
+        abort: bool,
+        timeout_ms: Option<u64>,
+    ) -> Reply {
+        if abort {
+            let _ = self.messages.send(Message::Event(Event::AbortHandover));
+            return Reply::OK;
+        }
+        let status = self.node.net.engine.lock().server.status.clone();
+        if !status.role.leads() {
+            return Failure::new("ERR FAILOVER is not valid when server is a replica.").into();
+        }
+        if status.replicas.is_empty() {
+            return Failure::new("ERR FAILOVER requires connected replicas.").into();
+        }
+        let to = match to {
+            None => None,
+            Some((host, port)) => match status.replicas.iter().find(|r| r.host == host && r.port == port) {
+                Some(replica) => Some(replica.id.clone()),
+                None => return Failure::new("ERR FAILOVER target HOST and PORT is not a replica.").into(),
+            },
+        };
+        let timeout = timeout_ms.map_or(NO_TIMEOUT, Duration::from_millis);
+        let cluster = self.clone();
+        tokio::spawn(async move {
+            let ended = cluster.hand_over(Event::Handover(HandoverRequest { to, timeout, force })).await;
+            tracing::info!(?ended, "the failover that was asked for");
+        });
+        Reply::OK
+    }
+
+    /// Hand over if this node leads, then let everything go in order.
+    pub async fn end(&self) {
+        let request = HandoverRequest { to: None, timeout: FAREWELL, force: false };
+        let ended = self.hand_over(Event::Handover(request)).await;
+        tracing::info!(?ended, "the handover at the end");
+        let (answer, done) = oneshot::channel();
+        let _ = self.messages.send(Message::Stop(answer));
+        let _ = done.await;
+    }
+}

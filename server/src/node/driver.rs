@@ -1,0 +1,277 @@
+//! Drives the protocol's pure machine: one thread feeds it events, one at a time, and carries out its orders in order.
+//!
+//! Whatever an order needs, disk included, is done before the next one begins; what takes long and need not be waited
+//! for (applying records, sending data, asking the registry) goes on elsewhere and comes back as an event.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::applier::Applier;
+use super::{Node, status};
+use crate::election::candidate::Candidate;
+use crate::election::zookeeper::Registry;
+use crate::replication::position::{Offset, Position};
+use crate::replication::protocol::{Action, Event, HandoverEnd, LogState};
+use crate::replication::snapshot::Receiver;
+use crate::replication::stream::Links;
+use crate::replication::time::Time;
+
+const TICK: Duration = Duration::from_millis(10);
+/// Events that are taken before time and the log are looked at again.
+const EVENTS_PER_TURN: usize = 64;
+/// Ticks between two pictures of the status, when nothing changed in between.
+const TICKS_PER_STATUS: u32 = 10;
+
+/// What the rest of the node asks of the protocol.
+pub(super) enum Message {
+    Event(Event),
+    /// The log is held further.
+    Held,
+    /// Hand over; the answer says how it ended.
+    Handover(Event, oneshot::Sender<HandoverEnd>),
+    /// End: give everything up, and say so.
+    Stop(oneshot::Sender<()>),
+}
+
+/// The log's hook raises this at each group of writes; one message is enough until it was taken.
+#[derive(Clone)]
+pub(super) struct HeldSignal {
+    raised: Arc<AtomicBool>,
+    messages: mpsc::UnboundedSender<Message>,
+}
+
+impl HeldSignal {
+    pub fn new(messages: mpsc::UnboundedSender<Message>) -> Self {
+        Self { raised: Arc::default(), messages }
+    }
+
+    pub fn raise(&self) {
+        if !self.raised.swap(true, Ordering::AcqRel) {
+            // The driver ends with the process.
+            let _ = self.messages.send(Message::Held);
+        }
+    }
+
+    fn lower(&self) {
+        self.raised.store(false, Ordering::Release);
+    }
+}
+
+pub(super) struct Driver {
+    pub node: Arc<Node>,
+    pub machine: Candidate,
+    pub links: Links,
+    pub registry: Registry,
+    pub applier: Applier,
+    pub messages: mpsc::UnboundedReceiver<Message>,
+    pub frames: mpsc::Receiver<Event>,
+    pub held: HeldSignal,
+    pub state: State,
+}
+
+/// What the driver knows beside the machine.
+#[derive(Default)]
+pub(super) struct State {
+    /// Events that orders gave rise to: they come before all others.
+    pub follow_up: VecDeque<Event>,
+    pub log: LogState,
+    /// A full copy that is being received.
+    pub copy: Option<Receiver>,
+    pub copy_at: u64,
+    pub handover: Option<oneshot::Sender<HandoverEnd>>,
+    pub leading: bool,
+    pub writable: bool,
+    /// What was executed up to here may yet turn out not to be: nothing is read until it is committed or undone.
+    pub unsettled: Option<Offset>,
+    /// Something was applied or led since the start: the data is there to be read.
+    pub attached: bool,
+    /// The status changed and is to be shown at once.
+    pub show: bool,
+    pub status_ticks: u32,
+}
+
+impl Driver {
+    /// Run until told to stop. The thread it runs on is its own.
+    pub async fn run(mut self) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                biased;
+                _ = tick.tick() => self.turn(Event::Tick),
+                message = self.messages.recv() => match message {
+                    Some(Message::Stop(done)) => {
+                        self.stop();
+                        let _ = done.send(());
+                        return;
+                    }
+                    Some(message) => self.message(message),
+                    None => return,
+                },
+                event = self.frames.recv() => {
+                    let Some(event) = event else { return };
+                    self.turn(event);
+                    for _ in 0..EVENTS_PER_TURN {
+                        let Ok(event) = self.frames.try_recv() else { break };
+                        self.feed(event);
+                    }
+                    self.settle();
+                }
+            }
+        }
+    }
+
+    fn message(&mut self, message: Message) {
+        match message {
+            Message::Event(event) => self.turn(event),
+            Message::Held => {
+                self.held.lower();
+                self.settle();
+            }
+            Message::Handover(event, answer) => {
+                if let Some(before) = self.state.handover.replace(answer) {
+                    // Only one at a time: the machine tells the later one that it is so.
+                    let _ = self.state.handover.take().map(|later| later.send(HandoverEnd::AlreadyRunning));
+                    self.state.handover = Some(before);
+                } else {
+                    self.turn(event);
+                }
+            }
+            Message::Stop(_) => unreachable!("handled where the loop ends"),
+        }
+    }
+
+    fn turn(&mut self, event: Event) {
+        let ticked = matches!(event, Event::Tick);
+        self.feed(event);
+        self.settle();
+        if ticked {
+            self.state.status_ticks += 1;
+            status::publish_acks(self);
+        }
+        if self.state.show || self.state.status_ticks >= TICKS_PER_STATUS {
+            self.state.status_ticks = 0;
+            self.state.show = false;
+            status::publish(self);
+        }
+    }
+
+    /// One event, and what follows from it.
+    fn feed(&mut self, event: Event) {
+        let mut actions = Vec::new();
+        let mut next = Some(event);
+        while let Some(event) = next {
+            let ended = match event {
+                Event::Closed { connection, .. } => Some(connection),
+                _ => None,
+            };
+            self.machine.on(Time::now(), event, &mut actions);
+            for action in actions.drain(..) {
+                self.perform(action);
+            }
+            if let Some(connection) = ended {
+                // The protocol has heard of it: only now its sockets may go.
+                self.links.close(connection);
+            }
+            next = self.state.follow_up.pop_front();
+        }
+    }
+
+    /// What was appended goes to the disk, and the machine hears how far the log is.
+    fn settle(&mut self) {
+        loop {
+            if self.node.log.pending_bytes() > 0 {
+                (self.node.net.flush)();
+            }
+            let log = LogState {
+                end: self.node.log.end(),
+                held: self.node.log.held(),
+                durable: self.node.log.synced(),
+            };
+            if log == self.state.log {
+                return;
+            }
+            self.state.log = log;
+            self.feed(Event::Log { end: log.end, held: log.held, durable: log.durable });
+        }
+    }
+
+    /// An orderly end: whoever waits for this node need not wait for a lease.
+    fn stop(&mut self) {
+        self.step_down();
+        self.links.close_all();
+    }
+
+    pub(super) fn perform(&mut self, action: Action) {
+        match action {
+            Action::Connect { connection, host, port } => self.links.connect(connection, host, port),
+            Action::Greet { connection, stamp, whole, copy, cluster } => {
+                self.greet(connection, stamp, whole, copy, cluster);
+            }
+            Action::Send { connection, frame } => self.links.send(connection, frame),
+            Action::Close { connection } => self.links.close(connection),
+            Action::Compare { connection, history } => self.compare(connection, &history),
+            Action::Stream { connection, stamp, from } => self.links.stream(connection, stamp, from),
+            Action::CopyTo { connection, stamp } => self.links.copy_to(connection, stamp),
+            Action::Append { bytes } => self.append(&bytes),
+            Action::Truncate { to } => self.truncate(to),
+            Action::Sync => self.sync(),
+            Action::CopyBegin { position, bytes } => self.copy_begin(position, bytes),
+            Action::CopyChunk { bytes } => self.copy_chunk(&bytes),
+            Action::Install => self.install(),
+            Action::CopyAbort => self.state.copy = None,
+            Action::Apply { upto } => self.apply(upto),
+            Action::Commit { offset } => self.commit(offset),
+            Action::Lease { until } => self.lease(until),
+            Action::Writable(writable) => {
+                self.state.writable = writable;
+                status::publish(self);
+            }
+            Action::Lead { epoch, base } => self.lead(epoch, base),
+            Action::StepDown => self.step_down(),
+            Action::Follow { .. } => self.state.show = true,
+            Action::Drain => {
+                let end = self.node.net.engine.lock().drain();
+                self.state.follow_up.push_back(Event::Drained { end });
+            }
+            Action::Undrain => self.node.net.engine.lock().undrain(),
+            Action::HandoverEnded(end) => {
+                if let Some(answer) = self.state.handover.take() {
+                    let _ = answer.send(end);
+                }
+            }
+            Action::Write { config, expected } => self.registry.write(config, expected),
+            Action::Refresh => self.registry.refresh(),
+            Action::Announce(info) => self.registry.announce(*info),
+            Action::Remember(memory) => self.remember(&memory),
+            Action::Note(note) => status::note(&note),
+        }
+    }
+
+    fn commit(&mut self, offset: Offset) {
+        self.node.net.gate.commit(offset);
+        self.settled_up_to(offset);
+    }
+
+    /// What is committed can't be undone.
+    pub(super) fn settled_up_to(&mut self, offset: Offset) {
+        if self.state.unsettled.is_some_and(|unsettled| unsettled <= offset) {
+            self.state.unsettled = None;
+            self.state.show = true;
+        }
+    }
+
+    fn lease(&mut self, until: Time) {
+        if self.state.leading {
+            self.node.net.gate.set_lease(until);
+        }
+    }
+
+    pub(super) fn end(&self) -> Position {
+        self.node.log.end()
+    }
+}

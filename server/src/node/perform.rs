@@ -1,0 +1,227 @@
+//! The orders of the protocol's machine that touch the log, the disk and the key space.
+
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+
+use super::driver::Driver;
+use super::{fatal, recovery, status};
+use crate::replication::history::History;
+use crate::replication::log::LogError;
+use crate::replication::member::{Memory, Stamp};
+use crate::replication::position::{Epoch, Offset, Position};
+use crate::replication::protocol::{ConnectionId, Event};
+use crate::replication::storage::StorageError;
+use crate::replication::time::Time;
+use crate::replication::wire::{self, Body, Frame, Hello};
+
+impl Driver {
+    /// What this node's log holds, for a leader to compare with its own.
+    fn history(&self) -> History {
+        History { base: self.node.log.start(), end: self.node.log.end(), epochs: self.node.log.epochs() }
+    }
+
+    pub(super) fn greet(
+        &mut self,
+        connection: ConnectionId,
+        stamp: Stamp,
+        whole: bool,
+        copy: bool,
+        cluster: Option<String>,
+    ) {
+        // A record that came in part over an earlier connection is sent again.
+        self.node.log.forget_partial();
+        let config = self.node.net.engine.lock().server.config.clone();
+        let meta = self.node.storage.lock().meta.get().clone();
+        let hello = Hello {
+            protocol: wire::PROTOCOL,
+            password: config.passwords().outgoing().unwrap_or_default().as_bytes().to_vec().into(),
+            cluster,
+            id: super::cluster::node_id(&config),
+            incarnation: meta.incarnation,
+            zone: config.zone.clone(),
+            remembered: stamp,
+            whole,
+            copy,
+            history: self.history(),
+        };
+        let body = Body::Hello(Box::new(hello));
+        self.links.send(connection, Frame { epoch: stamp.epoch, version: stamp.version, body });
+    }
+
+    pub(super) fn compare(&mut self, connection: ConnectionId, theirs: &History) {
+        let mine = self.history();
+        let shared = mine.shared_with(theirs).and_then(|offset| self.node.log.position_at(offset).ok());
+        // Where the other log ends its checksum is known here; elsewhere the other side compares.
+        let shared = shared.filter(|shared| shared.offset != theirs.end.offset || *shared == theirs.end);
+        self.state.follow_up.push_back(Event::Compared { connection, shared });
+    }
+
+    pub(super) fn append(&mut self, bytes: &Bytes) {
+        let log = &self.node.log;
+        if let Err(error) = log.append_raw(log.next_raw(), bytes) {
+            tracing::warn!(%error, "what the leader sent does not fit this log");
+            self.state.follow_up.push_back(Event::Rejected);
+        }
+    }
+
+    pub(super) fn truncate(&mut self, to: Position) {
+        self.applier.hold();
+        let applied = self.applier.applied();
+        let done = match self.node.log.truncate(to) {
+            Ok(()) => true,
+            Err(LogError::NotContained(position)) => {
+                tracing::warn!(%position, "this log does not contain what the leader shares");
+                false
+            }
+            Err(error) => fatal(&format!("can't cut the log: {error}")),
+        };
+        let mut stands = applied;
+        if done && applied.offset > to.offset {
+            tracing::info!(%to, from = applied.offset, "undoing what did not come to be");
+            self.rebuild(to);
+            stands = to;
+        }
+        if done {
+            self.state.unsettled = None;
+            self.state.show = true;
+        }
+        self.applier.resume(stands);
+        self.state.log.end = self.node.log.end();
+        self.state.log.held = self.node.log.held();
+        self.state.log.durable = self.node.log.synced();
+        let log = self.state.log;
+        self.state.follow_up.push_back(Event::Log { end: log.end, held: log.held, durable: log.durable });
+        self.state.follow_up.push_back(Event::Truncated { done });
+    }
+
+    /// Trap 11: memory is ahead of the log, so it is made anew from the snapshot and the log.
+    fn rebuild(&mut self, to: Position) {
+        let snapshots = self.node.storage.lock().snapshots.clone();
+        match recovery::rebuild(&snapshots, &self.node.log, self.node.shape, to.offset) {
+            Ok(keyspace) => self.node.net.engine.lock().replace_keyspace(keyspace),
+            Err(error) => fatal(&format!("can't rebuild the data at {to}: {error}")),
+        }
+    }
+
+    pub(super) fn sync(&mut self) {
+        if let Err(error) = self.node.log.sync() {
+            tracing::error!(%error, "can't sync the log");
+        }
+    }
+
+    pub(super) fn copy_begin(&mut self, position: Position, bytes: u64) {
+        tracing::info!(%position, bytes, "receiving a full copy");
+        self.node.net.metrics.full_copies.add(1);
+        self.state.copy_at = 0;
+        let receiver = self.node.storage.lock().snapshots.receive();
+        self.state.copy = receiver.map_err(|error| tracing::error!(%error, "can't receive a copy")).ok();
+    }
+
+    pub(super) fn copy_chunk(&mut self, bytes: &Bytes) {
+        let Some(copy) = &mut self.state.copy else { return };
+        if let Err(error) = copy.write(self.state.copy_at, bytes) {
+            tracing::error!(%error, "can't keep what the leader copies");
+            self.state.copy = None;
+        }
+        self.state.copy_at += bytes.len() as u64;
+    }
+
+    /// Trap 26: the old data stays until the new is whole, and a crash in between leaves one or the other.
+    pub(super) fn install(&mut self) {
+        self.applier.hold();
+        let stands = self.applier.applied();
+        let installed = self.state.copy.take().and_then(|copy| {
+            let arrived =
+                copy.finish().map_err(|error| tracing::error!(%error, "the copy is not whole")).ok()?;
+            let snapshots = self.node.storage.lock().snapshots.clone();
+            let keyspace = recovery::load(&snapshots, &arrived, self.node.shape)
+                .unwrap_or_else(|error| fatal(&format!("can't load the copy: {error}")));
+            let replaced = self.node.storage.lock().install(&arrived);
+            let (_, header) = replaced
+                .unwrap_or_else(|error: StorageError| fatal(&format!("can't install the copy: {error}")));
+            self.node.net.engine.lock().replace_keyspace(keyspace);
+            Some(header.position)
+        });
+        if let Some(position) = installed {
+            tracing::info!(%position, "installed a full copy");
+            self.state.unsettled = None;
+            self.state.attached = true;
+        }
+        self.applier.resume(installed.unwrap_or(stands));
+        self.state.log = crate::replication::protocol::LogState {
+            end: self.node.log.end(),
+            held: self.node.log.held(),
+            durable: self.node.log.synced(),
+        };
+        let log = self.state.log;
+        self.state.follow_up.push_back(Event::Log { end: log.end, held: log.held, durable: log.durable });
+        self.state.follow_up.push_back(Event::Installed { position: installed });
+    }
+
+    pub(super) fn apply(&mut self, upto: Offset) {
+        self.node.net.gate.commit(upto);
+        self.settled_up_to(upto);
+        if !self.state.attached {
+            self.state.attached = true;
+            self.state.show = true;
+        }
+        self.applier.aim(upto);
+    }
+
+    pub(super) fn lead(&mut self, epoch: Epoch, base: Offset) {
+        // The whole tail, committed or not, is what the cluster now holds (rule 3).
+        self.applier.finish(self.node.log.end_offset());
+        self.applier.hold();
+        self.node.epoch.store(epoch, Ordering::Release);
+        self.node.net.gate.set_lease(Time::ZERO);
+        self.state.leading = true;
+        self.state.writable = false;
+        self.state.attached = true;
+        self.state.unsettled = None;
+        {
+            let mut engine = self.node.net.engine.lock();
+            engine.lead(base);
+            engine.keyspace.now = engine.keyspace.now.max(self.node.log.last_time_ms());
+        }
+        tracing::info!(epoch, base, "leading");
+        self.node.net.metrics.role_changes.add(1);
+        status::publish(self);
+    }
+
+    pub(super) fn step_down(&mut self) {
+        if !std::mem::replace(&mut self.state.leading, false) {
+            return;
+        }
+        self.state.writable = false;
+        let end = {
+            let mut engine = self.node.net.engine.lock();
+            // Nothing is executed between the end of the term and the next role: both are under the engine's lock.
+            self.node.net.gate.end_term();
+            engine.close_clients();
+            engine.undrain();
+            let mut status = engine.server.status.clone();
+            status.role = crate::command::server::Role::Waiting;
+            engine.set_status(status);
+            self.end()
+        };
+        self.state.unsettled = Some(end.offset).filter(|offset| *offset > self.node.net.gate.committed());
+        self.applier.resume(end);
+        tracing::info!(%end, "stepped down");
+        self.node.net.metrics.role_changes.add(1);
+        status::publish(self);
+    }
+
+    pub(super) fn remember(&mut self, memory: &Memory) {
+        let config = memory.config.as_ref().map(|config| serde_json::to_value(config).unwrap_or_default());
+        let mut storage = self.node.storage.lock();
+        let updated = storage.meta.update(|meta| {
+            meta.cluster.clone_from(&memory.cluster);
+            meta.config = config;
+            meta.doubt = !memory.whole;
+        });
+        if let Err(error) = updated {
+            fatal(&format!("can't remember the configuration: {error}"));
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Bulk data for one replica: a snapshot if it needs one, then the log, each chunk small enough that a heartbeat never
+//! waits long behind it.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::AsyncWriteExt;
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::{Copy, Links};
+use crate::replication::gate::Gate;
+use crate::replication::log::{Log, Reader};
+use crate::replication::member::Stamp;
+use crate::replication::position::{Offset, Position};
+use crate::replication::wire::{BULK_MAX, Body, Frame, records_head};
+
+/// Chunks of a snapshot that are read ahead of the socket.
+const AHEAD: usize = 4;
+
+pub(super) struct Feed {
+    stamp: Stamp,
+    log: Log,
+    gate: Arc<Gate>,
+    written: watch::Receiver<Offset>,
+    source: Source,
+}
+
+enum Source {
+    Log(Reader),
+    /// Frames of a copy, as they are read; then the offset at which the log goes on.
+    Copy {
+        frames: mpsc::Receiver<Body>,
+        next: Option<Body>,
+        reading: JoinHandle<Result<Position, String>>,
+    },
+}
+
+impl Feed {
+    pub(super) fn log(links: &Links, stamp: Stamp, from: Offset) -> io::Result<Self> {
+        let needs = &links.0.needs;
+        let reader = needs.log.reader(from).map_err(io::Error::other)?;
+        Ok(Self::new(links, stamp, Source::Log(reader)))
+    }
+
+    pub(super) fn copy(links: &Links, stamp: Stamp) -> Self {
+        let (sender, frames) = mpsc::channel(AHEAD);
+        let snapshot = links.0.needs.snapshot.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let copy = snapshot()?;
+            read_copy(&copy, &sender).map(|()| copy.position)
+        });
+        Self::new(links, stamp, Source::Copy { frames, next: None, reading })
+    }
+
+    fn new(links: &Links, stamp: Stamp, source: Source) -> Self {
+        let needs = &links.0.needs;
+        Self {
+            stamp,
+            log: needs.log.clone(),
+            gate: needs.gate.clone(),
+            written: needs.written.clone(),
+            source,
+        }
+    }
+
+    /// Wait until there is something to send. Giving up the wait loses nothing.
+    pub(super) async fn ready(&mut self) -> io::Result<()> {
+        loop {
+            match &mut self.source {
+                Source::Log(reader) => {
+                    let at = reader.offset();
+                    let waiting = self.written.wait_for(|written| *written > at).await;
+                    return waiting.map(drop).map_err(io::Error::other);
+                }
+                Source::Copy { next: Some(_), .. } => return Ok(()),
+                Source::Copy { frames, next, reading } => {
+                    *next = frames.recv().await;
+                    if next.is_none() {
+                        let position = reading.await.map_err(io::Error::other)?.map_err(io::Error::other)?;
+                        self.source =
+                            Source::Log(self.log.reader(position.offset).map_err(io::Error::other)?);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Send one chunk.
+    pub(super) async fn send(&mut self, socket: &mut OwnedWriteHalf) -> io::Result<()> {
+        match &mut self.source {
+            Source::Log(reader) => {
+                let start = reader.offset();
+                let Some(chunk) = reader.read(BULK_MAX).map_err(io::Error::other)? else { return Ok(()) };
+                let head = records_head(self.stamp, start, self.gate.committed(), chunk.bytes.len());
+                socket.write_all_buf(&mut head.freeze().chain(chunk.bytes)).await
+            }
+            Source::Copy { next, .. } => {
+                let Some(body) = next.take() else { return Ok(()) };
+                let mut output = BytesMut::new();
+                Frame { epoch: self.stamp.epoch, version: self.stamp.version, body }.encode(&mut output);
+                socket.write_all(&output).await
+            }
+        }
+    }
+}
+
+/// Read a snapshot into frames, as fast as they are taken.
+fn read_copy(copy: &Copy, frames: &mpsc::Sender<Body>) -> Result<(), String> {
+    let mut raw = copy.snapshots.raw(&copy.info).map_err(|error| error.to_string())?;
+    let send = |body| frames.blocking_send(body).map_err(|_| "the replica is gone".to_owned());
+    send(Body::CopyBegin { position: copy.position, bytes: raw.bytes() })?;
+    while let Some(bytes) = raw.read(BULK_MAX).map_err(|error| error.to_string())? {
+        send(Body::CopyChunk { bytes: Bytes::clone(&bytes) })?;
+    }
+    send(Body::CopyEnd)
+}

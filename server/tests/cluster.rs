@@ -1,0 +1,273 @@
+//! Three real server processes and a real ZooKeeper: what is acknowledged survives kill -9, restarts, empty disks and
+//! the loss of the ZooKeeper.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use common::client::{Answer, Client};
+use common::process::{Server, free_port};
+use common::wait_for;
+use common::zookeeper::ZooKeeper;
+use tempfile::TempDir;
+
+struct Cluster {
+    zookeeper: ZooKeeper,
+    nodes: Vec<Server>,
+    dir: TempDir,
+}
+
+impl Cluster {
+    fn start(nodes: usize, extra: &[&str]) -> Self {
+        let dir = TempDir::new().unwrap();
+        let zookeeper = ZooKeeper::start(&dir.path().join("zookeeper"));
+        let connect = format!("{}/store", zookeeper.address());
+        let mut cluster = Self { zookeeper, nodes: Vec::new(), dir };
+        for number in 0..nodes {
+            let id = format!("node-{number}");
+            let replication = free_port().to_string();
+            let mut args = vec!["--zookeeper", &connect, "--node-id", &id, "--announce-host", "127.0.0.1"];
+            args.extend(["--replication-port", &replication, "--durability", "required"]);
+            args.extend(extra);
+            let mut node = Server::new(&cluster.dir.path().join(&id), &args);
+            node.start();
+            cluster.nodes.push(node);
+        }
+        cluster
+    }
+
+    fn role(&self, number: usize) -> Option<String> {
+        self.nodes[number].info("botellier_role")
+    }
+
+    fn find(&self, role: &str) -> Option<usize> {
+        (0..self.nodes.len()).find(|number| self.role(*number).as_deref() == Some(role))
+    }
+
+    /// The node that leads, once it takes writes.
+    fn leader(&self) -> usize {
+        wait_for("a leader that takes writes", || {
+            let leader = self.find("leader")?;
+            let mut client = Client::connect(self.nodes[leader].port, Duration::from_secs(2)).ok()?;
+            client.call(&["SET", "probe", "1"]).ok()?.is_ok().then_some(leader)
+        })
+    }
+
+    fn synced(&self) -> usize {
+        wait_for("a synced replica", || self.find("synced"))
+    }
+
+    /// All nodes hold the log that the leader holds.
+    fn wait_level(&self) {
+        wait_for("all nodes to be level", || {
+            let offsets: Vec<Option<String>> =
+                self.nodes.iter().map(|node| node.info("botellier_commit_offset")).collect();
+            (offsets[0].is_some() && offsets.iter().all(|offset| *offset == offsets[0])).then_some(())
+        });
+    }
+}
+
+/// Writes distinct keys one after the other to whoever leads, and remembers what was acknowledged.
+struct Writer {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<BTreeMap<String, String>>,
+    written: Arc<std::sync::atomic::AtomicUsize>,
+}
+
+impl Writer {
+    fn start(name: &'static str, ports: Vec<u16>) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let written = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let (stopped, count) = (stop.clone(), written.clone());
+        let thread = std::thread::spawn(move || {
+            let (mut acknowledged, mut client, mut turn) = (BTreeMap::new(), None, 0usize);
+            while !stopped.load(Ordering::Relaxed) {
+                turn += 1;
+                let (key, value) = (format!("{name}:{turn}"), turn.to_string());
+                if client.is_none() {
+                    client = Client::connect(ports[turn % ports.len()], Duration::from_millis(500)).ok();
+                }
+                let answer = client.as_mut().map(|client: &mut Client| client.call(&["SET", &key, &value]));
+                match answer {
+                    Some(Ok(answer)) if answer.is_ok() => {
+                        acknowledged.insert(key, value);
+                        count.fetch_add(1, Ordering::Relaxed);
+                    }
+                    _ => {
+                        client = None;
+                        std::thread::sleep(Duration::from_millis(2));
+                    }
+                }
+            }
+            acknowledged
+        });
+        Self { stop, thread, written }
+    }
+
+    /// Wait until so many more writes were acknowledged.
+    fn progress(&self, more: usize) {
+        let goal = self.written.load(Ordering::Relaxed) + more;
+        wait_for("acknowledged writes", || (self.written.load(Ordering::Relaxed) >= goal).then_some(()));
+    }
+
+    fn stop(self) -> BTreeMap<String, String> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
+    }
+}
+
+fn assert_holds(server: &Server, acknowledged: &BTreeMap<String, String>) {
+    let mut client = server.client();
+    for (key, value) in acknowledged {
+        let answer = client.call(&["GET", key]).unwrap();
+        assert_eq!(answer.text(), Some(value.as_str()), "{key} was acknowledged");
+    }
+}
+
+fn ports(cluster: &Cluster) -> Vec<u16> {
+    cluster.nodes.iter().map(|node| node.port).collect()
+}
+
+#[test]
+fn killed_leaders_lose_nothing_and_come_back_as_replicas() {
+    let mut cluster = Cluster::start(3, &[]);
+    cluster.leader();
+    let writer = Writer::start("kill", ports(&cluster));
+    for _ in 0..3 {
+        writer.progress(200);
+        let (leader, synced) = (cluster.leader(), cluster.synced());
+        cluster.nodes[leader].kill();
+        let next = cluster.leader();
+        assert_eq!(next, synced, "the synced replica takes over");
+        writer.progress(100);
+        cluster.nodes[leader].start();
+    }
+    let acknowledged = writer.stop();
+    cluster.wait_level();
+    for node in &cluster.nodes {
+        assert_holds(node, &acknowledged);
+    }
+}
+
+#[test]
+fn a_synced_replica_that_dies_is_replaced() {
+    let mut cluster = Cluster::start(3, &[]);
+    cluster.leader();
+    let writer = Writer::start("synced", ports(&cluster));
+    writer.progress(100);
+    let (leader, synced) = (cluster.leader(), cluster.synced());
+    cluster.nodes[synced].kill();
+    writer.progress(100);
+    assert_eq!(cluster.leader(), leader, "the leader stays");
+    assert_ne!(cluster.synced(), synced);
+    cluster.nodes[synced].start();
+    let acknowledged = writer.stop();
+    cluster.wait_level();
+    assert_holds(&cluster.nodes[synced], &acknowledged);
+}
+
+#[test]
+fn an_emptied_disk_comes_back_as_a_replica_and_is_filled() {
+    let mut cluster = Cluster::start(3, &[]);
+    cluster.leader();
+    let writer = Writer::start("empty", ports(&cluster));
+    writer.progress(300);
+    let leader = cluster.leader();
+    cluster.nodes[leader].kill();
+    std::fs::remove_dir_all(&cluster.nodes[leader].dir).unwrap();
+    std::fs::create_dir_all(&cluster.nodes[leader].dir).unwrap();
+    cluster.nodes[leader].start();
+    writer.progress(100);
+    let acknowledged = writer.stop();
+    cluster.wait_level();
+    assert_ne!(cluster.leader(), leader);
+    assert_holds(&cluster.nodes[leader], &acknowledged);
+}
+
+#[test]
+fn all_nodes_killed_at_once_come_back_with_everything() {
+    let mut cluster = Cluster::start(3, &[]);
+    cluster.leader();
+    let writer = Writer::start("all", ports(&cluster));
+    writer.progress(300);
+    cluster.nodes.iter_mut().for_each(Server::kill);
+    let acknowledged = writer.stop();
+    cluster.nodes.iter_mut().for_each(Server::start);
+    let leader = cluster.leader();
+    assert_holds(&cluster.nodes[leader], &acknowledged);
+}
+
+#[test]
+fn without_a_zookeeper_the_pair_goes_on() {
+    let mut cluster = Cluster::start(3, &[]);
+    let leader = cluster.leader();
+    let writer = Writer::start("registry", vec![cluster.nodes[leader].port]);
+    writer.progress(100);
+    cluster.zookeeper.kill();
+    // Longer than a session lasts: had it demoted the leader, nothing would be acknowledged any more.
+    let until = std::time::Instant::now() + Duration::from_secs(10);
+    while std::time::Instant::now() < until {
+        writer.progress(100);
+    }
+    assert_eq!(cluster.find("leader"), Some(leader));
+    cluster.zookeeper.restart();
+    writer.progress(100);
+    let synced = cluster.synced();
+    cluster.nodes[leader].kill();
+    assert_eq!(cluster.leader(), synced);
+    assert_holds(&cluster.nodes[synced], &writer.stop());
+}
+
+#[test]
+fn a_leader_told_to_end_hands_over() {
+    let mut cluster = Cluster::start(3, &[]);
+    cluster.leader();
+    let writer = Writer::start("handover", ports(&cluster));
+    writer.progress(200);
+    let (leader, synced) = (cluster.leader(), cluster.synced());
+    assert!(cluster.nodes[leader].terminate().success());
+    assert_eq!(cluster.leader(), synced);
+    writer.progress(100);
+    let acknowledged = writer.stop();
+    assert_holds(&cluster.nodes[synced], &acknowledged);
+}
+
+#[test]
+fn a_stopped_leader_wakes_up_deposed_and_answers_nothing_stale() {
+    let cluster = Cluster::start(3, &[]);
+    let leader = cluster.leader();
+    let mut old = cluster.nodes[leader].client();
+    assert!(old.call(&["SET", "k", "old"]).unwrap().is_ok());
+    cluster.nodes[leader].signal("STOP");
+    let next = wait_for("another leader", || {
+        (0..3)
+            .filter(|number| *number != leader)
+            .find(|number| cluster.role(*number).as_deref() == Some("leader"))
+    });
+    let mut new = cluster.nodes[next].client();
+    wait_for("a write", || new.call(&["SET", "k", "new"]).ok().filter(Answer::is_ok));
+    cluster.nodes[leader].signal("CONT");
+    let stale = old.call(&["GET", "k"]);
+    assert!(!matches!(&stale, Ok(answer) if answer.text() == Some("old")), "{stale:?}");
+    wait_for("the old leader to follow", || {
+        cluster.role(leader).filter(|role| role == "replica" || role == "synced")
+    });
+}
+
+#[test]
+fn replicas_refuse_writes_and_answer_reads() {
+    let cluster = Cluster::start(3, &[]);
+    let (leader, synced) = (cluster.leader(), cluster.synced());
+    assert!(cluster.nodes[leader].client().call(&["SET", "k", "v"]).unwrap().is_ok());
+    cluster.wait_level();
+    let mut client = cluster.nodes[synced].client();
+    assert_eq!(client.call(&["GET", "k"]).unwrap().text(), Some("v"));
+    let Answer::Error(error) = client.call(&["SET", "k", "w"]).unwrap() else {
+        panic!("a replica took a write")
+    };
+    assert_eq!(error, "READONLY You can't write against a read only replica.");
+}
