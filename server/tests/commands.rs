@@ -93,6 +93,15 @@ fn declarations_are_those_of_the_reference() {
 }
 
 #[test]
+fn no_command_is_declared_twice() {
+    let mut names = names(&mut Ours::start());
+    names.sort();
+    let twice: Vec<&str> =
+        names.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0].as_str()).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+}
+
+#[test]
 fn no_promised_command_is_missing() {
     let mut ours = Ours::start();
     let names = names(&mut ours);

@@ -9,7 +9,6 @@ mod object;
 mod rename;
 mod scan;
 mod ttl;
-mod wait;
 
 use super::Spec;
 
@@ -41,6 +40,4 @@ pub static COMMANDS: &[&Spec] = &[
     &ttl::TTL,
     &keys::TYPE,
     &delete::UNLINK,
-    &wait::WAIT,
-    &wait::WAITAOF,
 ];
