@@ -9,7 +9,7 @@ use crate::replication::follower::{Common, Follower};
 use crate::replication::leader::{Leader, PeerView, Wish};
 use crate::replication::lease::Promises;
 use crate::replication::member::{Config, Member, Memory, NodeInfo, RoleName, Stamp};
-use crate::replication::position::{Epoch, Offset};
+use crate::replication::position::{Epoch, Offset, Position};
 use crate::replication::protocol::{
     Action, ConnectionId, Ending, Event, HandoverEnd, LogState, Note, RegistryEvent, Settings,
 };
@@ -30,15 +30,28 @@ pub struct Candidate {
     /// The registry belongs to another cluster than this node's data.
     pub(super) foreign: bool,
     pub(super) awake: Awake,
+    pub(super) met: Option<Met>,
     announced: Option<(NodeInfo, Duration)>,
-    followed: Option<Option<Member>>,
+    followed: Option<Followed>,
 }
+
+/// Whom clients were told to look for.
+type Followed = Option<Member>;
 
 pub(super) enum Role {
     /// Follows nobody, as nobody is known to lead, or as this node is trying to.
     Idle,
     Follower(Box<Follower>),
     Leader(Box<Leader>),
+}
+
+/// What a node said of its log, in person: announcements may be those of a former life (trap 4).
+pub(super) struct Met {
+    pub member: Member,
+    pub whole: bool,
+    pub position: Position,
+    /// The configuration under which it said so.
+    pub under: Stamp,
 }
 
 /// What the node is given when it starts.
@@ -70,6 +83,7 @@ impl Ids {
 
 /// What INFO, ROLE, readiness and metrics tell.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each shown on its own")]
 pub struct Status {
     pub role: RoleName,
     pub epoch: Epoch,
@@ -102,6 +116,7 @@ impl Candidate {
             ids: Ids { seed, count: 0 },
             foreign: false,
             awake: Awake::new(now),
+            met: None,
             announced: None,
             followed: None,
         }
@@ -113,7 +128,7 @@ impl Candidate {
         match event {
             Event::Tick => match &mut self.role {
                 Role::Leader(leader) => leader.tick(now, out),
-                Role::Follower(follower) => follower.tick(now, &mut self.common, out),
+                Role::Follower(follower) => follower.tick(now),
                 Role::Idle => {}
             },
             Event::Opened { connection } => self.opened(connection, out),
@@ -122,7 +137,7 @@ impl Candidate {
             Event::Log { end, held, durable } => self.logged(now, LogState { end, held, durable }, out),
             Event::Rejected => {
                 if let Role::Follower(follower) = &mut self.role {
-                    follower.rejected(now, out);
+                    follower.rejected(now, &mut self.common, out);
                 }
             }
             Event::Compared { connection, shared } => {
@@ -134,6 +149,9 @@ impl Candidate {
             Event::Installed { position } => self.installed(now, position.is_some(), out),
             Event::Registry(event) => self.registry(now, event, out),
             Event::Handover(request) => match &mut self.role {
+                Role::Leader(_) if !self.view.connected() => {
+                    out.push(Action::HandoverEnded(HandoverEnd::NoRegistry));
+                }
                 Role::Leader(leader) => leader.hand_over(now, request, out),
                 _ => out.push(Action::HandoverEnded(HandoverEnd::NotLeader)),
             },
@@ -150,6 +168,10 @@ impl Candidate {
         }
         self.read_again(out);
         self.try_registry(now, out);
+        if let Role::Follower(follower) = &mut self.role {
+            // Not only at the next tick: a failover is made of such steps.
+            follower.look(now, &mut self.common, out);
+        }
         self.announce(out);
     }
 
@@ -175,6 +197,7 @@ impl Candidate {
         if frame.epoch > known && !self.foreign_frame(&frame.body) {
             self.newer_epoch(now, frame.epoch, out);
         }
+        self.meet(connection, &frame.body);
         match (&mut self.role, &frame.body) {
             (Role::Leader(leader), Body::Hello(hello)) => leader.hello(now, connection, hello, out),
             (_, Body::Hello(_)) => self.refuse(connection, out),
@@ -186,7 +209,7 @@ impl Candidate {
                 let refused = matches!(frame.body, Body::Refused(_));
                 if frame.epoch < known && !refused {
                     // A leader of the past: what it sends is worth nothing, and it may learn so at the next greeting.
-                    follower.rejected(now, out);
+                    follower.outdated(now, out);
                     return;
                 }
                 let newer = frame.version > self.common.memory.stamp().version;
@@ -197,6 +220,22 @@ impl Candidate {
             }
             // Connections of former roles.
             _ => out.push(Action::Close { connection }),
+        }
+    }
+
+    fn meet(&mut self, connection: ConnectionId, body: &Body) {
+        let under = self.common.memory.stamp();
+        match (&self.role, body) {
+            (Role::Leader(_), _) => {}
+            (_, Body::Hello(hello)) => {
+                let (member, whole, position) = (hello.member(), hello.whole, hello.history.end);
+                self.met = Some(Met { member, whole, position, under });
+            }
+            (Role::Follower(follower), Body::Refused(refused)) if follower.is_link(connection) => {
+                let (member, whole, position) = (refused.by.clone(), refused.whole, refused.position);
+                self.met = Some(Met { member, whole, position, under });
+            }
+            _ => {}
         }
     }
 
@@ -212,7 +251,7 @@ impl Candidate {
     }
 
     /// Somebody knows a higher epoch: whatever this node leads is over.
-    pub(super) fn newer_epoch(&mut self, now: Time, epoch: Epoch, out: &mut Vec<Action>) {
+    fn newer_epoch(&mut self, now: Time, epoch: Epoch, out: &mut Vec<Action>) {
         self.common.epoch_seen = epoch;
         self.step_down(now, out);
         if self.view.ask() {
@@ -226,7 +265,8 @@ impl Candidate {
             Some(leader) => format!("{leader} leads, as far as is known here"),
             None => "no leader is known here".into(),
         };
-        let body = Body::Refused(Refused { reason, by: self.common.me.clone(), detail });
+        let (by, whole, position) = (self.common.me.clone(), self.common.memory.whole, self.common.log.end);
+        let body = Body::Refused(Refused { reason, by, whole, position, detail });
         let (epoch, version) = (self.common.epoch_seen, self.common.memory.stamp().version);
         out.push(Action::Send { connection, frame: Frame { epoch, version, body } });
         out.push(Action::Close { connection });

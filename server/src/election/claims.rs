@@ -37,6 +37,8 @@ const FORM_GRACE: Duration = Duration::from_millis(500);
 /// The same for one that would form alone.
 const ALONE_GRACE: Duration = Duration::from_secs(2);
 const MISSES_MAX: u32 = 4;
+/// No session of a node that is gone lasts longer.
+const EXPIRY_MAX: Duration = Duration::from_secs(10);
 
 impl Candidate {
     /// Looks whether there is something to write, after each event.
@@ -179,7 +181,9 @@ impl Candidate {
         }
         let Some(other) = config.counterpart_of(&self.common.me) else { return true };
         let mine = self.common.log.end.rank();
-        self.view.node(other).is_some_and(|other| !other.whole && other.position.rank() <= mine)
+        self.met.as_ref().is_some_and(|met| {
+            met.member == *other && met.under == config.stamp() && !met.whole && met.position.rank() <= mine
+        })
     }
 
     fn begin_claim(
@@ -249,8 +253,16 @@ impl Candidate {
         absent: Duration,
         out: &mut Vec<Action>,
     ) {
-        if newest.epoch > self.common.epoch_seen {
-            self.newer_epoch(now, newest.epoch, out);
+        // A registry that went back in time lists nodes of then, until their sessions expire.
+        if version.is_some() && self.awake.since(absent) <= EXPIRY_MAX {
+            return;
+        }
+        if newest.stamp() > self.common.memory.stamp() {
+            // What another node remembers did happen.
+            if self.accept(newest, out) {
+                self.take_place(now, out);
+            }
+            return;
         }
         let me = self.common.me.clone();
         // Whoever an undecided change names may know of what came after it.
@@ -288,7 +300,7 @@ impl Candidate {
         if self.common.log_busy || !self.common.promises.lapsed(now) || heard || !patient {
             return;
         }
-        if !forced && self.best_of(newest) != Some(&me) {
+        if !forced && (self.best_of(newest) != Some(&me) || !self.may_lead(newest)) {
             return;
         }
         let synced = if forced { None } else { newest.counterpart_of(&me).cloned() };

@@ -10,11 +10,14 @@ use crate::replication::protocol::{Action, Note, WriteOutcome};
 use crate::replication::time::Time;
 use std::collections::BTreeMap;
 
+/// `/config` as read, with the znode's version; `None`: there is none.
+pub type Read = Option<(Config, i32)>;
+
 #[derive(Default)]
 pub struct View {
     connected: bool,
     /// As read since the connection was last restored.
-    config: Option<Option<(Config, i32)>>,
+    config: Option<Read>,
     nodes: Option<BTreeMap<String, NodeInfo>>,
     /// Where members were last seen: a leader whose session expired is still where it was.
     addresses: BTreeMap<Member, (String, u16)>,
@@ -82,7 +85,7 @@ impl View {
         self.nodes.as_ref()?.get(&member.id).filter(|info| info.is(member))
     }
 
-    pub fn config(&self) -> Option<&Option<(Config, i32)>> {
+    pub fn config(&self) -> Option<&Read> {
         self.config.as_ref()
     }
 

@@ -29,6 +29,7 @@ pub struct Common {
     pub copy_next: bool,
     /// The log is being cut or replaced: nobody may lead with it meanwhile.
     pub log_busy: bool,
+    rejections: u32,
     connections: u64,
 }
 
@@ -45,6 +46,7 @@ impl Common {
             epoch_seen,
             copy_next: false,
             log_busy: false,
+            rejections: 0,
             connections: 0,
         }
     }
@@ -95,8 +97,12 @@ pub struct Follower {
     received: Offset,
     /// From the last heartbeat of this link.
     needed: Option<Offset>,
+    /// A link that broke; its watch may yet tell that the leader is gone.
+    lost: Option<ConnectionId>,
 }
 
+/// What does not fit this often in a row never will: the logs differ where they were thought to agree.
+const REJECTIONS_MAX: u32 = 3;
 /// Between tries to reach a leader.
 const RETRY: Duration = Duration::from_millis(50);
 
@@ -114,6 +120,7 @@ impl Follower {
             released: false,
             received: 0,
             needed: None,
+            lost: None,
         }
     }
 
@@ -163,8 +170,12 @@ impl Follower {
         self.heard = self.awake.total();
     }
 
-    pub fn tick(&mut self, now: Time, common: &mut Common, out: &mut Vec<Action>) {
+    pub fn tick(&mut self, now: Time) {
         self.awake.advance(now);
+    }
+
+    /// Opens a link that is due, gives up one that is silent.
+    pub fn look(&mut self, now: Time, common: &mut Common, out: &mut Vec<Action>) {
         let limit = common.settings.lease + common.settings.margin;
         match self.link {
             Link::Down { retry_at } => {
@@ -219,17 +230,20 @@ impl Follower {
         common: &mut Common,
         out: &mut Vec<Action>,
     ) {
-        if !self.is_link(connection) {
+        let link = self.is_link(connection);
+        // A leader closes in order only when it has no lease any more: it died, or it stepped down. Unless it has
+        // welcomed this node anew since: then that connection counts.
+        if ending == Ending::Orderly && self.attached && (link || self.lost == Some(connection)) {
+            self.released = true;
+            common.promises.released_by(&self.leader);
+        }
+        if !link {
             return;
         }
         if matches!(self.link, Link::Copying(_)) {
             out.push(Action::CopyAbort);
         }
-        // A leader closes in order only when it has no lease any more: it died, or it stepped down.
-        if ending == Ending::Orderly && self.attached {
-            self.released = true;
-            common.promises.released_by(&self.leader);
-        }
+        self.lost = Some(connection);
         let retry_at = if self.streaming() { now } else { now.plus(RETRY) };
         if !matches!(self.link, Link::Installing(_)) {
             self.link = Link::Down { retry_at };
@@ -315,6 +329,7 @@ impl Follower {
             return;
         }
         self.heard = self.awake.total();
+        self.lost = None;
         let end = common.log.end;
         match welcome.plan {
             Plan::Copy => self.link = Link::Copying(connection),
@@ -394,12 +409,22 @@ impl Follower {
             out.push(ack(connection, self.epoch, common, true, Time::ZERO, Duration::ZERO));
         }
         if common.log.end.offset > before.end.offset {
+            common.rejections = 0;
             out.push(Action::Apply { upto: common.commit.min(common.log.end.offset) });
         }
     }
 
     /// What was received does not fit the log: compare anew.
-    pub fn rejected(&mut self, now: Time, out: &mut Vec<Action>) {
+    pub fn rejected(&mut self, now: Time, common: &mut Common, out: &mut Vec<Action>) {
+        common.rejections += 1;
+        if common.rejections > REJECTIONS_MAX {
+            common.copy_next = true;
+        }
+        self.drop_link(now.plus(RETRY), out);
+    }
+
+    /// The leader of the link is one of the past.
+    pub fn outdated(&mut self, now: Time, out: &mut Vec<Action>) {
         self.drop_link(now.plus(RETRY), out);
     }
 

@@ -27,6 +27,9 @@ pub enum Wish {
     Sync,
 }
 
+/// What the synced replica is being changed to; `None`: to nobody.
+pub type Change = Option<Member>;
+
 pub struct Leader {
     settings: Settings,
     me: Member,
@@ -35,7 +38,7 @@ pub struct Leader {
     stamp: Stamp,
     synced: Option<Member>,
     /// The try whose outcome is not known.
-    changing: Option<Option<Member>>,
+    changing: Option<Change>,
     peers: BTreeMap<ConnectionId, Peer>,
     log: LogState,
     /// The end of the log at the takeover: anything up to here may have been acknowledged (trap 27).
@@ -132,7 +135,7 @@ impl Leader {
     }
 
     /// What the synced replica is being changed to, while that is not known to have happened or not.
-    pub fn changing(&self) -> Option<&Option<Member>> {
+    pub fn changing(&self) -> Option<&Change> {
         self.changing.as_ref()
     }
 
@@ -169,7 +172,8 @@ impl Leader {
     /// A node wants to follow.
     pub fn hello(&mut self, now: Time, connection: ConnectionId, hello: &Hello, out: &mut Vec<Action>) {
         if let Some((reason, detail)) = self.objection(hello) {
-            let body = Body::Refused(Refused { reason, by: self.me.clone(), detail });
+            let (by, position) = (self.me.clone(), self.log.end);
+            let body = Body::Refused(Refused { reason, by, whole: true, position, detail });
             out.push(Action::Send { connection, frame: self.frame(body) });
             out.push(Action::Close { connection });
             return;
@@ -393,7 +397,7 @@ impl Leader {
     }
 
     /// A write that changes the synced replica is under way.
-    pub fn trying(&mut self, now: Time, synced: Option<Member>, out: &mut Vec<Action>) {
+    pub fn trying(&mut self, now: Time, synced: Change, out: &mut Vec<Action>) {
         self.changing = Some(synced);
         self.publish(now, out);
     }

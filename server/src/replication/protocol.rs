@@ -3,6 +3,23 @@
 //! Bulk data does not pass through here on the leader's side: the machine says which connection to feed from where, an
 //! adapter pumps log bytes to it, and acks come back. Orders are carried out in the order given; those that say so must
 //! be complete before the next is begun.
+//!
+//! # What adapters owe
+//!
+//! One lock guards the machine. Under it an event is delivered and its orders are begun, in order; what takes long
+//! (`Compare`, `Truncate`, `Install`, applying) is answered later by its event. Engine locks are taken inside it, never
+//! the other way round. `Lease`, `StepDown`, `Drain` and `Close` are in force when they have been carried out.
+//!
+//! *A closed connection means: no lease.* Whoever leads delivers `Closed` (and carries out the `Lease` that follows)
+//! before it lets go of a socket whose other end is gone, and revokes everything before it exits in order. A process that
+//! dies has its sockets closed by the kernel, when none of its threads runs any more.
+//!
+//! *The watch.* A kernel that closes a socket with unread bytes (acks, say) sends a reset, which proves nothing. So the
+//! follower's adapter, once it has seen a `Welcome`, opens a second connection to the same address and sends one `Watch`
+//! with the token of the Welcome. The leader's adapter checks the password and that the token names a connection of that
+//! member, then reads and sends nothing on it, and lets go of it when (and only when) it lets go of the connection that
+//! it watches. When the watch ends in order, the follower's adapter delivers `Closed { Orderly }` for the *watched*
+//! connection, whether or not that has ended before. A watch that breaks, or can't be opened, means nothing.
 
 use super::history::History;
 use super::member::{Config, Durability, Member, Memory, NodeInfo, Stamp};
@@ -47,8 +64,8 @@ pub enum Event {
     Opened {
         connection: ConnectionId,
     },
-    /// After this nothing comes from the connection. On the leader it is delivered before the socket is let go, so that
-    /// the lease is gone before the other side can see the end.
+    /// After this nothing comes from the connection, except that its watch may still end in order. On the leader it is
+    /// delivered before the socket is let go, so that the lease is gone before the other side can see the end.
     Closed {
         connection: ConnectionId,
         ending: Ending,
@@ -134,6 +151,8 @@ pub enum HandoverEnd {
     NoSuchReplica,
     NotLeader,
     AlreadyRunning,
+    /// Nobody could take over now.
+    NoRegistry,
     TimedOut,
     Aborted,
 }

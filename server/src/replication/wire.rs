@@ -60,7 +60,7 @@ pub enum Body {
     },
     Refused(Refused),
     /// Opens the second connection, on which nothing else is ever sent: its end tells of the leader's death even when
-    /// the first one ends with a reset because acks lay unread.
+    /// the first one ends with a reset because acks lay unread. For adapters only; see `protocol`.
     Watch(Watch),
 }
 
@@ -139,6 +139,9 @@ pub struct Ack {
 pub struct Refused {
     pub reason: Reason,
     pub by: Member,
+    /// What the refuser's log is worth: two nodes that may both have lost something find out who has more.
+    pub whole: bool,
+    pub position: Position,
     pub detail: String,
 }
 
@@ -301,6 +304,8 @@ fn put_body(body: &Body, out: &mut BytesMut) {
             out.put_u8(refused.reason as u8);
             put_text(out, &refused.by.id);
             put_text(out, &refused.by.incarnation);
+            out.put_u8(u8::from(refused.whole));
+            put_position(out, refused.position);
             put_text(out, &refused.detail);
         }
         Body::Watch(watch) => {
@@ -371,7 +376,8 @@ impl Fields {
             11 => {
                 let reason = reason(self.u8()?).ok_or(WireError::Bad { kind: self.kind, field: "reason" })?;
                 let by = Member { id: self.text()?, incarnation: self.text()? };
-                Body::Refused(Refused { reason, by, detail: self.text()? })
+                let (whole, position) = (self.flag()?, self.position()?);
+                Body::Refused(Refused { reason, by, whole, position, detail: self.text()? })
             }
             _ => {
                 let password = self.take()?;

@@ -3,7 +3,7 @@
 use crate::disk::{Log, RECORD};
 use crate::rng::Rng;
 use crate::world::{Item, MS, Undo, World};
-use botellier_server::replication::member::{Config, NodeInfo};
+use botellier_server::replication::member::{Config, Memory, NodeInfo};
 use botellier_server::replication::protocol::{Event, HandoverRequest, RegistryEvent, WriteOutcome};
 use std::time::Duration;
 
@@ -201,7 +201,7 @@ impl World {
         let it = &mut self.hosts[host];
         it.disk.incarnation += 1;
         it.disk.log = Log::default();
-        it.disk.memory = Default::default();
+        it.disk.memory = Memory::default();
         it.disk.memory.whole = true;
         it.disk.snapshot = 0;
     }

@@ -197,7 +197,7 @@ impl World {
                 self.pump(host);
             }
             Action::CopyTo { connection, stamp } => {
-                self.copy_to(host, connection, stamp.epoch, stamp.version)
+                self.copy_to(host, connection, stamp.epoch, stamp.version);
             }
             Action::Append { bytes } => {
                 let it = &mut self.hosts[host];

@@ -9,6 +9,7 @@ use botellier_server::replication::protocol::{ConnectionId, Ending, Event};
 use botellier_server::replication::wire::Frame;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::fmt::Write;
 
 pub const MS: u64 = 1_000_000;
 
@@ -427,8 +428,17 @@ impl World {
         if abrupt {
             let keep = self.rng.below(pipe.queues[other].len() as u64 + 1) as usize;
             pipe.queues[other].truncate(keep);
+            let (host, connection, generation) =
+                (pipe.hosts[other], pipe.ids[other], pipe.generations[other]);
+            let reaches = self.cut[pipe.hosts[side]][host] == 0;
             let delay = self.rng.between(1, 4) * MS;
             self.after(delay, Item::Ended { pipe: id, side: other, ending: Ending::Broken });
+            // The watch ends in order all the same.
+            if other == 0 && reaches && self.rng.percent(70) {
+                let delay = self.rng.between(1, 10) * MS;
+                let event = Event::Closed { connection, ending: Ending::Orderly };
+                self.after(delay, Item::Event(host, generation, Box::new(event)));
+            }
         } else {
             pipe.queues[other].push_back(Parcel::Fin);
             let time = pipe.last[other].max(self.now + MS);
@@ -514,12 +524,8 @@ impl World {
                     status,
                 )
             });
-            text += &format!(
-                "{} whole {} end {} {status:?}\n",
-                host.id,
-                host.disk.memory.whole,
-                host.disk.log.end()
-            );
+            let (whole, end) = (host.disk.memory.whole, host.disk.log.end());
+            let _ = writeln!(text, "{} whole {whole} end {end} {status:?}", host.id);
         }
         text
     }

@@ -44,6 +44,8 @@ fn every_body() -> Vec<Body> {
         Body::Refused(Refused {
             reason: Reason::NotLeader,
             by: member.clone(),
+            whole: true,
+            position,
             detail: "see cache-0".into(),
         }),
         Body::Watch(Watch {
