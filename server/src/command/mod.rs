@@ -4,8 +4,6 @@
 //! a verdict (a reply, a wait, an order to the node) and the engine acts on it. So `MULTI`, scripts, replicas and
 //! tests run the very same handlers.
 
-#![allow(clippy::unnecessary_wraps)] // handlers have one type, whether they can fail or not
-
 pub mod admin;
 mod args;
 pub mod connection;
@@ -13,6 +11,7 @@ mod describe;
 pub mod generic;
 pub mod keys;
 pub mod list;
+pub mod observe;
 pub mod pubsub;
 pub mod server;
 pub mod spec;
@@ -122,8 +121,24 @@ pub fn all() -> impl Iterator<Item = &'static Spec> {
     GROUPS.iter().copied().flatten().copied()
 }
 
+fn with_subcommands() -> impl Iterator<Item = &'static Spec> {
+    all().flat_map(|spec| std::iter::once(spec).chain(spec.subcommands.iter().copied()))
+}
+
+/// The names of all commands and subcommands as statistics show them, in the order of [`Spec::id`].
+pub fn names() -> Vec<&'static str> {
+    static LOWER: LazyLock<Vec<String>> =
+        LazyLock::new(|| with_subcommands().map(|spec| spec.full_name.to_ascii_lowercase()).collect());
+    LOWER.iter().map(String::as_str).collect()
+}
+
 static BY_NAME: LazyLock<HashMap<&'static [u8], &'static Spec, foldhash::fast::FixedState>> =
-    LazyLock::new(|| all().map(|spec| (spec.name.as_bytes(), spec)).collect());
+    LazyLock::new(|| {
+        for (id, spec) in with_subcommands().enumerate() {
+            spec.number.set(id);
+        }
+        all().map(|spec| (spec.name.as_bytes(), spec)).collect()
+    });
 
 /// The command of that name, in any case.
 pub fn find(name: &[u8]) -> Option<&'static Spec> {
@@ -149,14 +164,6 @@ pub mod errors {
     pub fn arity(spec: &Spec) -> Failure {
         let name = spec.full_name.to_ascii_lowercase();
         Failure::text(format!("ERR wrong number of arguments for '{name}' command"))
-    }
-
-    /// Too many words for a subcommand that takes a varying number of them.
-    pub fn subcommand(container: &str, word: &[u8]) -> Failure {
-        let word = String::from_utf8_lossy(word).into_owned();
-        Failure::text(format!(
-            "ERR unknown subcommand or wrong number of arguments for '{word}'. Try {container} HELP."
-        ))
     }
 
     pub const SYNTAX: Failure = Failure::new("ERR syntax error");

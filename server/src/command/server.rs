@@ -1,15 +1,19 @@
 //! What commands see of the server around the key space.
 
+use std::fmt::Write as _;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use super::observe::Observed;
 use super::spec::{Flags, Spec};
 use crate::config::Config;
 use crate::pubsub::Registry;
 use crate::session::ClientId;
 
-/// The version of Redis whose commands these are: clients choose what they send by it.
-pub const REDIS_VERSION: &str = "7.2.0";
+/// The version of Redis that clients shall take this server for, and choose what they send by: the newest one that is
+/// free software, which is what Valkey announces too for that reason. `INFO` has `botellier_version` beside.
+pub const REDIS_VERSION: &str = "7.2.4";
 
 /// The part that this node plays, as `INFO`, `ROLE` and the gate see it. The node sets it.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +32,8 @@ pub struct Status {
     pub lease_ms: i64,
     /// Whether the link to the leader is up (on a follower), and the seconds since it spoke.
     pub link_up: bool,
+    /// 40 hex digits that name the history, as Redis' `master_replid`; empty: that of the run.
+    pub replid: String,
     pub replicas: Vec<Replica>,
 }
 
@@ -72,6 +78,11 @@ pub struct Server {
     pub status: Status,
     pub started: Instant,
     pub pause: Option<Pause>,
+    pub observed: Observed,
+    /// Whether expired keys are deleted although nobody asks for them (`DEBUG SET-ACTIVE-EXPIRE`).
+    pub active_expire: bool,
+    /// 40 hex digits that name this run of the process, as in Redis.
+    pub run_id: String,
     pub pubsub: Registry,
     /// What commands ask of the engine; it does so when they have run.
     pub errands: Vec<Errand>,
@@ -94,7 +105,7 @@ pub enum Errand {
 pub struct Persistence {
     pub saving: bool,
     pub last_failed: bool,
-    /// Seconds since 1970.
+    /// Seconds since 1970; the server's start before the first snapshot.
     pub last_save_s: u64,
     /// `Keyspace::changes` when the last snapshot was begun.
     pub changes_at_save: u64,
@@ -119,15 +130,26 @@ pub struct Pause {
 
 impl Server {
     pub fn new(config: Arc<Config>) -> Self {
+        let mut observed = Observed::new(super::names());
+        observed.configure(&config);
         Self {
             config,
             status: Status::default(),
             started: Instant::now(),
             pause: None,
+            observed,
+            active_expire: true,
+            run_id: random_hex(),
             pubsub: Registry::default(),
             errands: Vec::new(),
             persistence: Persistence::new(),
         }
+    }
+
+    /// The settings change.
+    pub fn configure(&mut self, config: Arc<Config>) {
+        self.observed.configure(&config);
+        self.config = config;
     }
 
     pub fn needs_password(&self) -> bool {
@@ -141,4 +163,15 @@ impl Server {
         // Nobody could end a pause of all commands otherwise.
         (held && !spec.full_name.starts_with("CLIENT")).then_some(pause.until)
     }
+}
+
+/// 160 random bits.
+fn random_hex() -> String {
+    let mut text = String::with_capacity(40);
+    for _ in 0..5 {
+        // Each state is keyed at random by the standard library.
+        let number = std::hash::RandomState::new().build_hasher().finish() as u32;
+        let _ = write!(text, "{number:08x}");
+    }
+    text
 }

@@ -1,6 +1,8 @@
 //! What a command is: one declaration drives its parser, arity, key positions, flags, ACL categories,
 //! `COMMAND INFO` and `COMMAND DOCS`.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::keys::Keys;
 use super::{Args, Context, Verdict};
 use crate::resp::{Failure, Reply, Request};
@@ -331,8 +333,20 @@ pub struct Spec {
     /// The keys of a request and what becomes of them, where the key specs can't tell it exactly.
     pub own_keys: Option<fn(Request<'_>) -> Option<Keys>>,
     pub handler: Handler,
+    pub(super) number: Number,
 }
 
+/// A command's place in the list of all, known once they were listed.
+#[derive(Debug, Default)]
+pub struct Number(AtomicUsize);
+
+impl Number {
+    pub(super) fn set(&self, number: usize) {
+        self.0.store(number, Ordering::Relaxed);
+    }
+}
+
+#[allow(clippy::declare_interior_mutable_const)] // each declaration has a number of its own
 impl Spec {
     /// For the ones to begin a declaration with: `Spec { name: "get", ..Spec::BASE }`.
     pub const BASE: Spec = Spec {
@@ -355,7 +369,14 @@ impl Spec {
         grammar: Grammar::Declared,
         own_keys: None,
         handler: Handler::Container,
+        number: Number(AtomicUsize::new(usize::MAX)),
     };
+
+    /// A command's or subcommand's place in the list of all: its number in the statistics. Known for a spec that was
+    /// found by its name.
+    pub fn id(&self) -> usize {
+        self.number.0.load(Ordering::Relaxed)
+    }
 
     /// Whether a request of so many words, the name among them, has the right number.
     #[must_use]

@@ -4,7 +4,7 @@
 //! CONFIG REWRITE writes after the name, one entry a line.
 
 use super::split::quote;
-use super::values::{Durability, Fsync, LogLevel, OutputLimit, OutputLimits, SavePoint, ZooKeeper};
+use super::values::{Allow, Durability, Fsync, LogLevel, OutputLimit, OutputLimits, SavePoint, ZooKeeper};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
@@ -159,6 +159,11 @@ impl Named for LogLevel {
 impl Named for Durability {
     const NAMES: &'static [(&'static str, Self)] =
         &[("required", Durability::Required), ("preferred", Durability::Preferred)];
+}
+
+impl Named for Allow {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("no", Allow::No), ("yes", Allow::Yes), ("local", Allow::Local)];
 }
 
 pub struct Choice;

@@ -27,7 +27,7 @@ pub use passwords::Passwords;
 pub use rewrite::RewriteError;
 pub use settings::{Config, SETTINGS, Setting, When, find};
 pub use split::{Unbalanced, quote, split_args};
-pub use values::{Durability, Fsync, LogLevel, OutputLimit, OutputLimits, SavePoint, ZooKeeper};
+pub use values::{Allow, Durability, Fsync, LogLevel, OutputLimit, OutputLimits, SavePoint, ZooKeeper};
 
 use std::path::PathBuf;
 

@@ -7,7 +7,7 @@ use super::kinds::{
     Addresses, Choice, ClassLimits, ConnectString, Directory, FilePath, Int, Kind, Memory, NodeId,
     SavePoints, Text, YesNo,
 };
-use super::values::{Durability, Fsync, LogLevel, OutputLimits, SavePoint, ZooKeeper};
+use super::values::{Allow, Durability, Fsync, LogLevel, OutputLimits, SavePoint, ZooKeeper};
 use super::{Origin, Passwords};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -125,6 +125,8 @@ settings! {
         masterauth_file: Option<PathBuf> = "masterauth-file", FilePath, "", Start;
     }
     "General" {
+        /// Who may use DEBUG: nobody, clients on this machine, or everybody.
+        enable_debug_command: Allow = "enable-debug-command", Choice, "no", Start;
         /// Directory of everything that is kept on disk.
         dir: PathBuf = "dir", Directory, ".", Start;
         /// Number of databases that SELECT reaches.

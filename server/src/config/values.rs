@@ -34,6 +34,16 @@ pub enum Durability {
     Preferred,
 }
 
+/// Who may run a command that is not for everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Allow {
+    #[default]
+    No,
+    /// Clients on the same machine.
+    Local,
+    Yes,
+}
+
 /// A snapshot is taken when at least `changes` changes have been made and `seconds` have passed since the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SavePoint {

@@ -24,7 +24,7 @@ impl Engine {
     }
 
     /// Forget all that the server keeps on behalf of a client.
-    pub(super) fn release(&mut self, client: &mut Client) {
+    fn release(&mut self, client: &mut Client) {
         self.blocked.leave(client);
         self.watchers.forget(client);
         self.unsubscribe_all(client);
@@ -86,6 +86,23 @@ impl Engine {
                     self.clients.put(client);
                 }
                 Errand::Unpause => self.unpause(),
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// Clients that were silent for `timeout` seconds are closed; not those that wait or listen.
+    pub(super) fn close_idle(&mut self) {
+        let timeout = self.server.config.timeout;
+        if timeout == 0 {
+            return;
+        }
+        let now = self.mark;
+        for client in self.clients.iter_mut() {
+            let busy = client.blocked.is_some() || client.subscriptions() > 0;
+            if !busy && now.saturating_duration_since(client.last_active).as_secs() > timeout {
+                client.kill();
             }
         }
     }

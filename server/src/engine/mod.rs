@@ -11,6 +11,7 @@ mod blocking;
 mod errands;
 mod gate;
 mod journal;
+mod measure;
 mod observe;
 mod role;
 mod transaction;
@@ -29,7 +30,7 @@ use crate::command::{Args, Context, Handler, Order, Spec, Verdict};
 use crate::config::Config;
 use crate::keyspace::{Keyspace, Touched};
 use crate::resp::{Batch, Failure, Request};
-use crate::session::{Client, ClientId, Clients, Offset};
+use crate::session::{Client, ClientId, Clients, LEASE_ONLY, Offset};
 
 /// How far a batch came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +72,8 @@ pub struct Engine {
     acks: Acks,
     watchers: transaction::Watchers,
     orders: Vec<(ClientId, Order)>,
+    /// When the last command ended, and the next began.
+    mark: Instant,
 }
 
 impl Engine {
@@ -88,6 +91,7 @@ impl Engine {
             acks: Acks::default(),
             watchers: transaction::Watchers::default(),
             orders: Vec::new(),
+            mark: Instant::now(),
         }
     }
 
@@ -99,7 +103,8 @@ impl Engine {
         if self.replicated {
             self.uncommitted.committed(self.journal.committed());
         }
-        client.last_active = Instant::now();
+        self.mark = Instant::now();
+        client.last_active = self.mark;
         let mut progress = Progress::Done;
         for index in from..batch.len() {
             let step = self.request(&mut client, batch.get(index));
@@ -156,18 +161,27 @@ impl Engine {
         client.commands += 1;
         let (spec, skip) = match gate::look_up(request) {
             Ok(found) => found,
-            Err(failure) => return self.refuse(client, request, failure),
+            Err(failure) => {
+                self.refused(request, &failure);
+                return self.refuse(client, request, failure);
+            }
         };
         match self.admit(client, spec, request) {
             gate::Pass::Run => {}
             gate::Pass::Queue => return transaction::queue(client, spec, request),
-            gate::Pass::Refuse(failure) => return self.refuse(client, request, failure),
+            gate::Pass::Refuse(failure) => {
+                self.refused(request, &failure);
+                return self.refuse(client, request, failure);
+            }
             gate::Pass::Forward => return Step::Forward,
             gate::Pass::Pause(until) => return self.pause(client, until),
         }
         client.command = spec.full_name;
         if let Handler::Engine(own) = spec.handler {
-            return self.own(client, own, request);
+            let (since, queued) = (self.mark, client.out.len());
+            let step = self.own(client, own, request);
+            self.measure_own(client, spec, request, since, queued);
+            return step;
         }
         match self.call(client, spec, skip, request, true, None) {
             Ok(Verdict::Reply(reply)) => {
@@ -201,7 +215,7 @@ impl Engine {
         }
     }
 
-    /// Run a handler.
+    /// Run a handler, and measure it.
     fn call(
         &mut self,
         client: &mut Client,
@@ -211,8 +225,21 @@ impl Engine {
         may_block: bool,
         ready: Option<&[u8]>,
     ) -> Result<Verdict, Failure> {
+        let verdict = self.handle(client, spec, skip, request, may_block, ready);
+        self.measure(client, spec, request, &verdict);
+        verdict
+    }
+
+    fn handle(
+        &mut self,
+        client: &mut Client,
+        spec: &'static Spec,
+        skip: usize,
+        request: Request<'_>,
+        may_block: bool,
+        ready: Option<&[u8]>,
+    ) -> Result<Verdict, Failure> {
         let args = Args::parse(spec, request, skip)?;
-        self.keyspace.quiet = client.no_touch;
         let mut context = Context {
             keyspace: &mut self.keyspace,
             client,
@@ -235,26 +262,8 @@ impl Engine {
         if !self.replicated {
             return written;
         }
-        let needed = written.max(self.observed(client.db, spec, request));
-        let looked = !spec.keys.is_empty() || spec.flags.has(crate::command::Flags::READONLY);
-        if looked || needed > 0 { self.held(needed) } else { 0 }
-    }
-
-    /// What a reply waits for that tells of data up to an offset: its commit, or at least that this node leads still
-    /// (rule 5).
-    fn held(&self, needed: Offset) -> Offset {
-        if !self.replicated || needed > self.journal.committed() {
-            needed
-        } else if self.server.status.role.leads() {
-            crate::session::LEASE_ONLY
-        } else {
-            0
-        }
-    }
-
-    /// The newest record that anything observed can depend on.
-    fn newest(&self) -> Offset {
-        if self.uncommitted.is_empty() { self.floor } else { self.journal.end() }
+        let after = written.max(self.observed(client.db, spec, request));
+        if after > self.journal.committed() { after } else { after.min(LEASE_ONLY) }
     }
 
     /// Put the effects since the last record into the log; 0 if there are none.
@@ -272,20 +281,24 @@ impl Engine {
         end
     }
 
-    /// What a reply must wait for because of what the command looked at.
+    /// What a reply must wait for because of what the command looked at: uncommitted writes to its keys (or any, if it
+    /// looks at the whole key space), and on a leader at least that it still leads.
     fn observed(&self, db: u32, spec: &Spec, request: Request<'_>) -> Offset {
-        if spec.keys.is_empty() {
-            // Commands over the whole key space wait for everything.
-            let whole = spec.flags.has(crate::command::Flags::READONLY) || spec.writes();
-            return if whole { self.journal.end() } else { 0 };
+        let whole = spec.keys.is_empty();
+        let data = !whole || spec.flags.has(crate::command::Flags::READONLY) || spec.writes();
+        if !data || !self.server.status.role.leads() {
+            return 0;
         }
+        if whole {
+            // Commands over the whole key space wait for everything.
+            return self.journal.end().max(LEASE_ONLY);
+        }
+        let floor = self.floor.max(LEASE_ONLY);
         if self.uncommitted.is_empty() {
-            return self.floor;
+            return floor;
         }
         let keys = crate::command::keys::positions(spec, request);
-        keys.into_iter()
-            .map(|index| self.uncommitted.of(db, request.arg(index)))
-            .fold(self.floor, Offset::max)
+        keys.into_iter().map(|index| self.uncommitted.of(db, request.arg(index))).fold(floor, Offset::max)
     }
 
     /// Act on touched keys: watches turn dirty, blocked clients are served.
@@ -308,10 +321,11 @@ impl Engine {
     /// Work that is due by the clock; call it some ten times a second, and [`Engine::next_deadline`] says when sooner.
     pub fn tick(&mut self, now_ms: u64) {
         self.advance_clock(now_ms);
+        self.mark = Instant::now();
+        self.server.observed.tick(now_ms);
         self.time_out();
-        // While writes are paused the data stands still.
-        let paused = self.server.pause.is_some_and(|pause| pause.until > self.keyspace.now);
-        if self.keyspace.authority && !paused {
+        self.close_idle();
+        if self.keyspace.authority && self.server.active_expire {
             self.expire();
         }
     }
@@ -333,15 +347,7 @@ impl Engine {
 
     /// Replay a record on a follower.
     pub fn replay(&mut self, time_ms: u64, payload: &[u8]) -> Result<(), crate::keyspace::EffectError> {
-        self.keyspace.replay(time_ms, payload)?;
-        let touched = std::mem::take(&mut self.keyspace.touched);
-        if !self.watchers.is_empty() {
-            let mut nobody = Client::new(0, String::new(), String::new());
-            for touched in &touched {
-                self.watchers.touched(touched, &self.keyspace, &mut self.clients, &mut nobody);
-            }
-        }
-        Ok(())
+        self.keyspace.replay(time_ms, payload)
     }
 }
 

@@ -35,15 +35,6 @@ impl Watchers {
         client.dirty = false;
     }
 
-    /// Nobody who watches anything can `EXEC` any more.
-    pub fn spoil(&self, clients: &mut Clients) {
-        for id in self.0.values().flatten() {
-            if let Some(client) = clients.get_mut(*id) {
-                client.dirty = true;
-            }
-        }
-    }
-
     /// Clients that watch a touched key can't `EXEC` any more; `current` is the client whose batch runs.
     pub fn touched(
         &self,
@@ -153,7 +144,6 @@ impl Engine {
             }
             Own::Reset => self.reset(client),
             Own::Quit => {
-                self.release(client);
                 client.reply(Reply::OK, 0);
                 client.closing = true;
                 return Step::Close;
@@ -214,7 +204,8 @@ impl Engine {
         }
         if spoiled {
             // That a key was touched may not be known before it is committed.
-            client.reply(Reply::NullArray, self.held(self.newest()));
+            let after = if self.uncommitted.is_empty() { 0 } else { self.journal.end() };
+            client.reply(Reply::NullArray, after);
             return;
         }
         let mut replies = Vec::with_capacity(transaction.queued.len());
@@ -227,8 +218,8 @@ impl Engine {
         // One record of all effects: a replica sees all of a transaction or nothing (trap 20).
         let written = self.log();
         client.written = client.written.max(written);
-        after = self.held(after.max(written));
-        self.deliver(client, written);
+        after = after.max(written);
+        self.deliver(client, after);
         client.reply(Reply::Array(replies), after);
     }
 

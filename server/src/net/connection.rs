@@ -1,6 +1,6 @@
 //! One connection: requests in, replies out, in one task.
 
-use std::future::{Future as _, poll_fn};
+use std::future::{Future, poll_fn};
 use std::io;
 use std::os::fd::AsRawFd as _;
 use std::pin::{Pin, pin};
@@ -8,19 +8,20 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use parking_lot::MutexGuard;
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio::time::{Sleep, sleep};
 
-use super::output::Output;
-use super::{Net, now_ms};
+use super::output::{Output, Wait};
+use super::{Net, forward, now_ms};
 use crate::config::{Config, OutputLimit};
-use crate::engine::Progress;
+use crate::engine::{Engine, Progress};
 use crate::replication::gate::{Pass, Place};
 use crate::resp::{Batch, Failure, Limits, ParseError, Parser, Protocol};
-use crate::session::{ClientId, LEASE_ONLY, Offset, Out, Wire};
+use crate::session::{ClientId, LEASE_ONLY, Offset, Out, ReplyMode, Wire};
 
 /// What one read asks for at least.
 const READ_BYTES: usize = 16 * 1024;
@@ -43,6 +44,8 @@ enum Event {
     Sent,
     /// The client is over its soft output limit for too long.
     TooSlow,
+    /// The leader answered a request that was passed on, or did not.
+    Forwarded(Result<Vec<u8>, forward::Failed>),
 }
 
 /// Why a connection is over. Only for the log.
@@ -54,6 +57,8 @@ enum Over {
     Killed,
     #[error("{0}")]
     Io(#[from] io::Error),
+    #[error("{0}")]
+    LeaderLost(forward::Failed),
     #[error("output limit reached")]
     OutputLimit,
     #[error("query buffer limit reached")]
@@ -65,7 +70,6 @@ pub(super) struct Connection {
     id: ClientId,
     wake: Arc<Notify>,
     stream: TcpStream,
-    fd: i32,
     parser: Parser,
     batch: Batch,
     /// The next request of the batch to be run.
@@ -86,7 +90,11 @@ pub(super) struct Connection {
     too_slow: Option<Pin<Box<Sleep>>>,
     /// Where this task waits at the gate.
     place: Option<Place>,
+    /// A request that the leader has; the rest of the batch waits for its reply.
+    forwarding: Option<Forwarding>,
 }
+
+type Forwarding = Pin<Box<dyn Future<Output = Result<Vec<u8>, forward::Failed>> + Send>>;
 
 impl Connection {
     pub fn new(net: Arc<Net>, id: ClientId, wake: Arc<Notify>, stream: TcpStream) -> Self {
@@ -96,7 +104,6 @@ impl Connection {
             net,
             id,
             wake,
-            fd: stream.as_raw_fd(),
             stream,
             parser: Parser::default(),
             batch: Batch::default(),
@@ -113,6 +120,7 @@ impl Connection {
             closing: false,
             too_slow: None,
             place: None,
+            forwarding: None,
         }
     }
 
@@ -136,16 +144,22 @@ impl Connection {
         let mut woken = pin!(wake.notified());
         loop {
             match poll_fn(|cx| self.poll_event(cx, &wake, woken.as_mut())).await? {
-                Event::Read if self.blocked || self.closing => self.waiting_input()?,
+                Event::Read if self.waits() || self.closing => self.waiting_input()?,
                 Event::Read => self.work()?,
                 Event::Woken => self.look()?,
-                Event::End if self.blocked || self.output.len() == 0 => return Ok(()),
+                Event::End if self.waits() || self.output.len() == 0 => return Ok(()),
                 // The peer may have closed its sending half only: what it asked for is still answered.
                 Event::End => self.closing = true,
                 Event::Sent => return Ok(()),
                 Event::TooSlow => return Err(Over::OutputLimit),
+                Event::Forwarded(reply) => self.forwarded(reply)?,
             }
         }
+    }
+
+    /// Whether the requests after the current one have to wait for it.
+    fn waits(&self) -> bool {
+        self.blocked || self.forwarding.is_some()
     }
 
     fn poll_event<'w>(
@@ -177,6 +191,11 @@ impl Connection {
         if woken.as_mut().poll(cx).is_ready() {
             woken.set(wake.notified());
             return Poll::Ready(Ok(Event::Woken));
+        }
+        if let Some(forwarding) = &mut self.forwarding
+            && let Poll::Ready(reply) = forwarding.as_mut().poll(cx)
+        {
+            return Poll::Ready(Ok(Event::Forwarded(reply)));
         }
         match &mut self.too_slow {
             Some(timer) => timer.as_mut().poll(cx).map(|()| Ok(Event::TooSlow)),
@@ -247,7 +266,7 @@ impl Connection {
 
     /// Run the complete requests that are there.
     fn work(&mut self) -> Result<(), Over> {
-        while !self.blocked && !self.closing {
+        while !self.waits() && !self.closing {
             if self.next == self.batch.len() {
                 match self.broken.take() {
                     // The requests before it may have authenticated the client.
@@ -302,9 +321,9 @@ impl Connection {
             }
             Progress::Forward(index) => {
                 self.next = index + 1;
-                let refusal = Failure::new("READONLY You can't write against a read only replica.");
-                if let Some(client) = engine.clients.get_mut(self.id) {
-                    client.reply(refusal.into(), 0);
+                self.forwarding = self.pass_on(&engine, index);
+                if self.forwarding.is_none() {
+                    return Err(Over::Killed);
                 }
             }
         }
@@ -316,6 +335,42 @@ impl Connection {
         Ok(())
     }
 
+    /// Pass a request on to the leader.
+    fn pass_on(&self, engine: &Engine, index: usize) -> Option<Forwarding> {
+        let client = engine.clients.get(self.id)?;
+        let mut bytes = Vec::new();
+        forward::encode(self.batch.get(index).rest(0), &mut bytes);
+        let request = forward::Request {
+            leader: engine.server.status.leader_address.clone()?,
+            password: self.config.passwords().outgoing().map(str::to_owned),
+            db: client.db,
+            protocol: client.protocol,
+            bytes,
+        };
+        let net = self.net.clone();
+        Some(Box::pin(async move { net.leader.forward(request).await }))
+    }
+
+    /// The reply of the leader goes to the client as it came.
+    fn forwarded(&mut self, reply: Result<Vec<u8>, forward::Failed>) -> Result<(), Over> {
+        self.forwarding = None;
+        let reply = match reply {
+            Ok(reply) => reply,
+            Err(forward::Failed::Before(error)) => {
+                tracing::warn!(client = self.id, %error, "can't pass a request on to the leader");
+                b"-READONLY You can't write against a read only replica.\r\n".to_vec()
+            }
+            Err(after @ forward::Failed::After(_)) => return Err(Over::LeaderLost(after)),
+        };
+        if let Some(client) = self.net.engine.lock().clients.get_mut(self.id) {
+            if client.reply_mode == ReplyMode::On {
+                self.output.add_raw(&reply);
+            }
+            client.end_command();
+        }
+        self.work()
+    }
+
     /// The engine has output, or the client waits no longer, or it is to be closed.
     fn look(&mut self) -> Result<(), Over> {
         let net = self.net.clone();
@@ -324,7 +379,7 @@ impl Connection {
     }
 
     /// Take the client's output and state, and leave the engine.
-    fn take(&mut self, mut engine: parking_lot::MutexGuard<'_, crate::engine::Engine>) -> Result<(), Over> {
+    fn take(&mut self, mut engine: MutexGuard<'_, Engine>) -> Result<(), Over> {
         let term = self.net.gate.term();
         if !Arc::ptr_eq(&self.config, &engine.server.config) {
             self.config = engine.server.config.clone();
@@ -336,7 +391,7 @@ impl Connection {
         std::mem::swap(&mut client.out, &mut self.outs);
         client.pushed_bytes = 0;
         client.wire = Wire {
-            fd: self.fd,
+            fd: self.stream.as_raw_fd(),
             query_bytes: self.parser.buffer.len(),
             query_room: self.parser.buffer.capacity() - self.parser.buffer.len(),
             unsent_bytes: self.output.len() as usize,
@@ -354,12 +409,16 @@ impl Connection {
         (self.net.flush)();
         let after = self.outs.iter().map(|out| out.after).max().unwrap_or(0);
         let pass = if after == 0 { Pass::Leave } else { self.net.gate.pass(term, offset(after)) };
-        let hold = match pass {
+        let wait = match pass {
             Pass::Leave => None,
-            Pass::Wait => Some((term, after)),
+            Pass::Wait => {
+                let leads = self.net.gate.pass(term, 0) == Pass::Leave;
+                let free = if leads { self.net.gate.committed().max(LEASE_ONLY) } else { 0 };
+                Some(Wait { term, after, free })
+            }
             Pass::Void => return Err(Over::Killed),
         };
-        self.output.add(&mut self.outs, hold);
+        self.output.add(&mut self.outs, wait);
         Ok(())
     }
 }

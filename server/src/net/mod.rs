@@ -7,6 +7,7 @@
 //! Deliberately absent: what commands mean, which part the node plays, and time-outs (the engine's tick has them).
 
 mod connection;
+mod forward;
 mod listener;
 mod output;
 
@@ -16,6 +17,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+pub use forward::Pool;
 pub use listener::serve;
 
 use crate::engine::Engine;
@@ -31,6 +33,8 @@ pub struct Net {
     pub metrics: Arc<Metrics>,
     /// Told when a client began to wait: there may be an order for the node, or a new deadline.
     pub attention: Arc<Notify>,
+    /// Connections to the leader, for requests that are passed on.
+    pub leader: Pool,
 }
 
 /// Milliseconds since 1970.

@@ -28,6 +28,14 @@ pub struct Hold {
     begin: u64,
 }
 
+/// What the replies of a batch wait for, but for those that are free up to `free`.
+#[derive(Debug, Clone, Copy)]
+pub struct Wait {
+    pub term: Term,
+    pub after: Offset,
+    pub free: Offset,
+}
+
 /// Positions count all bytes of the connection since it began.
 #[derive(Debug, Default)]
 pub struct Output {
@@ -43,14 +51,12 @@ pub struct Output {
 }
 
 impl Output {
-    /// Add replies; `outs` is left empty. Those from the first on that waits for anything wait for `hold` (a term
-    /// and an offset): replies of one batch are committed together.
-    pub fn add(&mut self, outs: &mut Vec<Out>, hold: Option<(Term, Offset)>) {
-        let mut hold = hold.filter(|hold| !self.covers(*hold));
+    /// Add replies; `outs` is left empty. Those from the first on that may not leave yet wait together: they are
+    /// committed together.
+    pub fn add(&mut self, outs: &mut Vec<Out>, wait: Option<Wait>) {
+        let mut wait = wait.filter(|wait| !self.covers(wait));
         for out in outs.drain(..) {
-            if out.after > 0
-                && let Some((term, after)) = hold.take()
-            {
+            if let Some(Wait { term, after, .. }) = wait.take_if(|wait| out.after > wait.free) {
                 self.holds.push_back(Hold { term, after, begin: self.end });
             }
             match &out.reply {
@@ -64,9 +70,15 @@ impl Output {
         }
     }
 
+    /// Add a reply that is encoded already.
+    pub fn add_raw(&mut self, bytes: &[u8]) {
+        self.tail.extend_from_slice(bytes);
+        self.end += bytes.len() as u64;
+    }
+
     /// Whether what is added now waits long enough behind what waits already.
-    fn covers(&self, (term, after): (Term, Offset)) -> bool {
-        self.holds.back().is_some_and(|last| last.term == term && last.after >= after)
+    fn covers(&self, wait: &Wait) -> bool {
+        self.holds.back().is_some_and(|last| last.term == wait.term && last.after >= wait.after)
     }
 
     /// A big string goes between two chunks.
@@ -187,18 +199,17 @@ mod tests {
     #[test]
     fn a_hold_keeps_what_follows_but_not_what_came_before() {
         let mut output = Output::default();
-        output.add(
-            &mut vec![out(Reply::Int(1), 0), out(Reply::Int(2), 10), out(Reply::Int(3), 0)],
-            Some((1, 10)),
-        );
-        output.add(&mut vec![out(Reply::Int(4), 8)], Some((1, 8)));
-        output.add(&mut vec![out(Reply::Int(5), 20)], Some((1, 20)));
-        assert_eq!(send(&mut output, 100), b":1\r\n");
+        let wait = |after| Some(Wait { term: 1, after, free: 5 });
+        let first = [(1, 0), (2, 5), (3, 10), (4, 0)];
+        output.add(&mut first.map(|(number, after)| out(Reply::Int(number), after)).to_vec(), wait(10));
+        output.add(&mut vec![out(Reply::Int(5), 8)], wait(8));
+        output.add(&mut vec![out(Reply::Int(6), 20)], wait(20));
+        assert_eq!(send(&mut output, 100), b":1\r\n:2\r\n");
         assert_eq!(output.held().map(|hold| hold.after), Some(10));
         output.release();
-        assert_eq!(send(&mut output, 100), b":2\r\n:3\r\n:4\r\n");
+        assert_eq!(send(&mut output, 100), b":3\r\n:4\r\n:5\r\n");
         output.release();
-        assert_eq!(send(&mut output, 100), b":5\r\n");
+        assert_eq!(send(&mut output, 100), b":6\r\n");
         assert_eq!(output.held(), None);
     }
 }

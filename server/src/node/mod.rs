@@ -27,13 +27,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
-use crate::command;
 use crate::command::server::{Role, Status};
 use crate::config::Config;
 use crate::config::log::LogHandle;
 use crate::engine::Engine;
-use crate::metrics::{self, Metrics};
-use crate::net::{Net, now_ms};
+use crate::metrics;
+use crate::net::{Net, Pool, now_ms};
 use crate::replication::gate::Gate;
 use crate::replication::log::{self, Hooks, Log, LogError, Options};
 use crate::replication::meta::MetaError;
@@ -199,8 +198,8 @@ fn build(
     let shape = Shape { databases: config.databases as usize, seed: seed() };
     let mut engine = Engine::new(config.clone(), Box::new(journal), shape.seed);
     engine.set_status(Status { role: Role::Loading, ..Status::default() });
+    let metrics = engine.server.observed.metrics.clone();
     let engine = Arc::new(Mutex::new(engine));
-    let (metrics, _recorder) = Metrics::new(command::all().map(|spec| spec.full_name).collect());
     let storage = Arc::new(Mutex::new(storage));
     let flushed = log.clone();
     let net = Arc::new(Net {
@@ -213,6 +212,7 @@ fn build(
         }),
         metrics,
         attention: Arc::new(Notify::new()),
+        leader: Pool::default(),
     });
     let taker = Taker {
         engine,

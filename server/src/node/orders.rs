@@ -19,6 +19,7 @@ pub(super) async fn carry_out(node: Arc<Node>, cluster: Option<Cluster>, id: Cli
         Order::Rewrite => rewrite(&net).await,
         Order::Sleep { time } => sleep(&net, time).await,
         Order::Save { background } => save(&node, background).await,
+        Order::Shutdown { abort: true, .. } => Failure::new("ERR No shutdown in progress.").into(),
         Order::Shutdown { save, .. } => {
             if save == Some(true) && !maintenance::save(node.clone()).await {
                 Failure::new("ERR Errors trying to SHUTDOWN. Check logs.").into()

@@ -32,6 +32,10 @@ pub(super) fn publish(driver: &Driver) {
         committed: node.net.gate.committed().min(offset),
         lease_ms: node.net.gate.lease_left_ms().map_or(-1, |left| left as i64),
         link_up: seen.streaming,
+        // A history is that of a cluster, up to an epoch.
+        replid: config
+            .map(|config| format!("{:0>32.32}{:08x}", config.cluster, seen.epoch))
+            .unwrap_or_default(),
         replicas: seen
             .peers
             .iter()

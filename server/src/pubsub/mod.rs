@@ -86,7 +86,8 @@ impl Registry {
             self.outbox.push((*who, Reply::Push(message)));
         }
         for (pattern, listeners) in &self.patterns {
-            if !glob::matches(pattern, channel, false) {
+            // A star fits the empty channel too, which the matcher does not say.
+            if !(glob::matches(pattern, channel, false) || (channel.is_empty() && stars(pattern))) {
                 continue;
             }
             for who in listeners {
@@ -124,11 +125,6 @@ impl Registry {
         self.of(kind).keys().filter(fits).cloned().collect()
     }
 
-    /// How many channels somebody listens to.
-    pub fn channels(&self, kind: Kind) -> usize {
-        self.of(kind).len()
-    }
-
     /// How many listen to a channel.
     pub fn count(&self, kind: Kind, channel: &[u8]) -> usize {
         self.of(kind).get(channel).map_or(0, BTreeSet::len)
@@ -148,6 +144,10 @@ fn drop_if(channels: &mut Channels, name: &[u8], leave: impl FnOnce(&mut Listene
     if channels.get_mut(name).is_some_and(leave) {
         channels.remove(name);
     }
+}
+
+fn stars(pattern: &[u8]) -> bool {
+    !pattern.is_empty() && pattern.iter().all(|byte| *byte == b'*')
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@
 mod encode;
 mod parse;
 mod reply;
+mod scan;
 
 pub use encode::{Protocol, encode};
 pub use parse::{Batch, Limits, ParseError, Parser, Request};
 pub use reply::{Failure, Reply};
+pub use scan::{NoReply, reply_length};

@@ -71,7 +71,7 @@ impl Process {
                 let log = std::fs::read_to_string(&log).unwrap_or_default();
                 return Err(format!("{program} ended: {status}\n{log}"));
             }
-            if process.open(CONTROL).is_ok() {
+            if process.open(CONTROL).is_ok() && process.serves() {
                 return Ok(process);
             }
             if start.elapsed() > PATIENCE {
@@ -92,6 +92,12 @@ impl Process {
             }
         }
         Ok(())
+    }
+
+    /// It has read its data directory.
+    fn serves(&mut self) -> bool {
+        let answer = self.ask(&["PING"]);
+        answer.is_ok_and(|answer| !matches!(answer, Value::Error(text) if text.starts_with(b"LOADING")))
     }
 
     fn ask(&mut self, words: &[&str]) -> Result<Value, String> {

@@ -1,8 +1,36 @@
 //! The admin commands: a file for each, or for a few that are one thing.
 
 mod command;
+mod config;
+mod debug;
+mod failover;
+mod getlog;
+mod info;
+mod latency;
+mod memory;
+mod role;
+mod save;
+mod shutdown;
+mod slowlog;
+mod time;
 
 use super::Spec;
 
 /// In the order of their names.
-pub static COMMANDS: &[&Spec] = &[&command::COMMAND];
+pub static COMMANDS: &[&Spec] = &[
+    &save::BGSAVE,
+    &command::COMMAND,
+    &config::CONFIG,
+    &debug::DEBUG,
+    &failover::FAILOVER,
+    &getlog::GETLOG,
+    &info::INFO,
+    &save::LASTSAVE,
+    &latency::LATENCY,
+    &memory::MEMORY,
+    &role::ROLE,
+    &save::SAVE,
+    &shutdown::SHUTDOWN,
+    &slowlog::SLOWLOG,
+    &time::TIME,
+];

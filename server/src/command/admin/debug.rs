@@ -1,0 +1,98 @@
+//! `DEBUG`: what tests need, and nothing that harms.
+
+use std::time::Duration;
+
+use crate::command::spec::{Acl, Grammar};
+use crate::command::{Args, Context, Flags, Handler, Order, Spec, Verdict, errors};
+use crate::resp::{Failure, Reply};
+use crate::value::{Value, number};
+
+pub static DEBUG: Spec = Spec {
+    name: "debug",
+    full_name: "DEBUG",
+    summary: "A container for debugging commands",
+    since: "1.0.0",
+    group: "server",
+    complexity: "Depends on subcommand.",
+    arity: -2,
+    flags: Flags::of(&[Flags::ADMIN, Flags::NOSCRIPT, Flags::LOADING, Flags::STALE]),
+    acl: Acl::of(&[Acl::ADMIN, Acl::SLOW, Acl::DANGEROUS]),
+    system: true,
+    grammar: Grammar::Own,
+    handler: Handler::Try(debug),
+    ..Spec::BASE
+};
+
+fn debug(context: &mut Context<'_>, args: &Args<'_>) -> Result<Verdict, Failure> {
+    if !allowed(context) {
+        return Err(Failure::new(
+            "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from \
+             a local connection, otherwise you need to set this option in the configuration file, and then restart \
+             the server.",
+        ));
+    }
+    let words = args.len();
+    let name = args.word(1).to_ascii_lowercase();
+    match (name.as_slice(), words) {
+        (b"sleep", 3) => {
+            let seconds = seconds_of(args.word(2));
+            let time = Duration::try_from_secs_f64(seconds).map_err(|_| errors::OUT_OF_RANGE)?;
+            Ok(Verdict::Order(Order::Sleep { time }))
+        }
+        (b"set-active-expire", 3) => {
+            context.server.active_expire = number::integer(args.word(2)).unwrap_or(0) != 0;
+            Ok(Verdict::Reply(Reply::OK))
+        }
+        (b"object", 3) => object(context, args.word(2)).map(Verdict::Reply),
+        (b"help", 2) => Ok(Verdict::Reply(crate::command::help("DEBUG", HELP))),
+        _ => {
+            let given = String::from_utf8_lossy(args.word(1));
+            Err(Failure::text(format!(
+                "ERR unknown subcommand or wrong number of arguments for '{given}'. Try DEBUG HELP."
+            )))
+        }
+    }
+}
+
+/// As C's strtod: what is no number is 0.
+fn seconds_of(word: &[u8]) -> f64 {
+    let number = std::str::from_utf8(word).ok().and_then(|text| text.parse::<f64>().ok());
+    number.filter(|seconds| *seconds > 0.0).unwrap_or(0.0)
+}
+
+fn allowed(context: &Context<'_>) -> bool {
+    use crate::config::Allow;
+    match context.server.config.enable_debug_command {
+        Allow::Yes => true,
+        Allow::No => false,
+        Allow::Local => {
+            context.client.address.starts_with("127.") || context.client.address.starts_with("[::1]")
+        }
+    }
+}
+
+fn object(context: &mut Context<'_>, key: &[u8]) -> Result<Reply, Failure> {
+    let now = (context.keyspace.now / 1000) as u32;
+    let entry = context.keyspace.find(context.client.db, key).ok_or(errors::NO_SUCH_KEY)?;
+    let length = match &entry.value {
+        Value::String(string) => string.len(),
+        Value::List(list) => list.iter().map(|item| item.len()).sum(),
+    };
+    let idle = now.wrapping_sub(entry.accessed);
+    Ok(Reply::Status(format!(
+        "Value at:0x0 refcount:1 encoding:{} serializedlength:{length} lru:{} lru_seconds_idle:{idle}",
+        entry.value.type_name(),
+        entry.accessed
+    )))
+}
+
+const HELP: &[&str] = &[
+    "OBJECT <key>",
+    "    Show low level info about `key` and associated value.",
+    "SET-ACTIVE-EXPIRE <0|1>",
+    "    Setting it to 0 disables expiring keys in background when they are not",
+    "    accessed (otherwise the Redis behavior). Setting it to 1 reenables back the",
+    "    default.",
+    "SLEEP <seconds>",
+    "    Stop the server for <seconds>. Decimals allowed.",
+];

@@ -1,0 +1,138 @@
+//! The sections of `INFO` but for replication. What Redis shows and this server has nothing of is left out.
+
+use super::{Lines, human, process};
+use crate::command::Context;
+use crate::command::server::{REDIS_VERSION, Role};
+use crate::pubsub::Kind;
+
+pub fn server(context: &mut Context<'_>, lines: &mut Lines) {
+    let server = &context.server;
+    let (config, uptime) = (&server.config, server.started.elapsed().as_secs());
+    // Clients and tools choose what they send by this.
+    lines.add("redis_version", REDIS_VERSION);
+    lines.add("botellier_version", env!("CARGO_PKG_VERSION"));
+    lines.add("redis_mode", "standalone");
+    lines.add("os", process::system());
+    lines.add("arch_bits", usize::BITS);
+    lines.add("multiplexing_api", "epoll");
+    lines.add("process_id", std::process::id());
+    lines.add("process_supervised", "no");
+    lines.add("run_id", &server.run_id);
+    lines.add("tcp_port", config.port);
+    lines.add("server_time_usec", context.keyspace.now * 1000);
+    lines.add("uptime_in_seconds", uptime);
+    lines.add("uptime_in_days", uptime / 86400);
+    lines.add("hz", config.hz);
+    lines.add("configured_hz", config.hz);
+    lines.add("lru_clock", (context.keyspace.now / 1000) & 0x00FF_FFFF);
+    lines.add("executable", std::env::current_exe().unwrap_or_default().display());
+    lines.add("config_file", config.file().unwrap_or(std::path::Path::new("")).display());
+    lines.add("io_threads_active", 0);
+}
+
+pub fn clients(context: &mut Context<'_>, lines: &mut Lines) {
+    // The one that asks is not among the others.
+    lines.add("connected_clients", context.clients.len() + 1);
+    lines.add("cluster_connections", 0);
+    lines.add("maxclients", context.server.config.maxclients);
+    lines.add("blocked_clients", context.clients.iter().filter(|client| client.blocked.is_some()).count());
+    lines.add("tracking_clients", 0);
+    let timed = context.clients.iter().filter(|client| client.deadline.is_some()).count();
+    lines.add("clients_in_timeout_table", timed);
+}
+
+pub fn memory(context: &mut Context<'_>, lines: &mut Lines) {
+    let memory = process::memory();
+    // The process is asked, not the allocator: what it uses and what is resident are the same here.
+    lines.bytes("used_memory", memory.resident_bytes);
+    lines.bytes("used_memory_rss", memory.resident_bytes);
+    lines.bytes("used_memory_peak", memory.peak_bytes);
+    let share = memory.resident_bytes as f64 * 100.0 / memory.peak_bytes.max(1) as f64;
+    lines.add("used_memory_peak_perc", format!("{share:.2}%"));
+    lines.bytes("total_system_memory", process::system_memory_bytes());
+    lines.add("maxmemory", 0);
+    lines.add("maxmemory_human", human(0));
+    lines.add("maxmemory_policy", "noeviction");
+    context.server.observed.metrics.used_memory_bytes.set(memory.resident_bytes);
+}
+
+pub fn persistence(context: &mut Context<'_>, lines: &mut Lines) {
+    let server = &context.server;
+    let state = &server.persistence;
+    lines.add("loading", u8::from(server.status.role == Role::Loading));
+    lines.add("async_loading", 0);
+    let changes = context.keyspace.changes.saturating_sub(state.changes_at_save);
+    lines.add("rdb_changes_since_last_save", changes);
+    lines.add("rdb_bgsave_in_progress", u8::from(state.saving));
+    lines.add("rdb_last_save_time", state.last_save_s);
+    lines.add("rdb_last_bgsave_status", if state.last_failed { "err" } else { "ok" });
+    // Our log is what Redis calls its append only file; it is never rewritten.
+    lines.add("aof_enabled", u8::from(server.config.appendonly));
+    lines.add("aof_rewrite_in_progress", 0);
+    lines.add("aof_rewrite_scheduled", 0);
+    if server.config.appendonly {
+        lines.add("aof_current_size", server.observed.metrics.log_bytes.get());
+    }
+}
+
+pub fn stats(context: &mut Context<'_>, lines: &mut Lines) {
+    let observed = &context.server.observed;
+    let metrics = &observed.metrics;
+    let [commands, input, output] = observed.rates.per_second();
+    let keys = context.keyspace.stats;
+    lines.add("total_connections_received", context.clients.accepted);
+    lines.add("total_commands_processed", metrics.commands_processed());
+    lines.add("instantaneous_ops_per_sec", commands.round());
+    lines.add("total_net_input_bytes", metrics.net_input_bytes.get());
+    lines.add("total_net_output_bytes", metrics.net_output_bytes.get());
+    lines.add("instantaneous_input_kbps", format!("{:.2}", input / 1024.0));
+    lines.add("instantaneous_output_kbps", format!("{:.2}", output / 1024.0));
+    lines.add("rejected_connections", context.clients.refused);
+    lines.add("sync_full", metrics.full_copies.get());
+    lines.add("sync_partial_ok", metrics.partial_resyncs.get());
+    lines.add("expired_keys", keys.expired);
+    lines.add("evicted_keys", 0);
+    lines.add("keyspace_hits", keys.hits);
+    lines.add("keyspace_misses", keys.misses);
+    let pubsub = &context.server.pubsub;
+    lines.add("pubsub_channels", pubsub.active(Kind::Channel, None).len());
+    lines.add("pubsub_patterns", pubsub.patterns());
+    lines.add("pubsubshard_channels", pubsub.active(Kind::Shard, None).len());
+    lines.add("total_error_replies", observed.errors().map(|(_, count)| count).sum::<u64>());
+}
+
+pub fn cpu(_context: &mut Context<'_>, lines: &mut Lines) {
+    let (system, user) = process::cpu_seconds();
+    lines.add("used_cpu_sys", format!("{system:.6}"));
+    lines.add("used_cpu_user", format!("{user:.6}"));
+}
+
+pub fn command_stats(context: &mut Context<'_>, lines: &mut Lines) {
+    for (name, totals) in context.server.observed.metrics.used_commands() {
+        let micros = totals.nanos / 1000;
+        let each = totals.nanos as f64 / 1000.0 / totals.calls.max(1) as f64;
+        lines.add(
+            &format!("cmdstat_{name}"),
+            format!(
+                "calls={},usec={micros},usec_per_call={each:.2},rejected_calls={},failed_calls={}",
+                totals.calls, totals.rejected, totals.failed
+            ),
+        );
+    }
+}
+
+pub fn error_stats(context: &mut Context<'_>, lines: &mut Lines) {
+    for (code, count) in context.server.observed.errors() {
+        lines.add(&format!("errorstat_{code}"), format!("count={count}"));
+    }
+}
+
+pub fn keyspace(context: &mut Context<'_>, lines: &mut Lines) {
+    let now = context.keyspace.now;
+    for (number, database) in context.keyspace.databases().iter().enumerate() {
+        if !database.is_empty() {
+            let (keys, expires, mean) = (database.len(), database.deadlines(), database.ttl_mean_ms(now));
+            lines.add(&format!("db{number}"), format!("keys={keys},expires={expires},avg_ttl={mean}"));
+        }
+    }
+}

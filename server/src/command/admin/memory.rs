@@ -1,0 +1,90 @@
+//! `MEMORY`: what a key costs. Estimates from what is kept, not from what the allocator rounds it up to.
+
+use crate::command::spec::{Acl, Arg, KeyFlags, KeySpec, Kind};
+use crate::command::{Args, Context, Flags, Handler, Spec, errors};
+use crate::resp::{Failure, Reply};
+use crate::value::{Str, Value};
+
+pub static MEMORY_HELP: Spec = Spec {
+    name: "help",
+    full_name: "MEMORY|HELP",
+    summary: "Show helpful text about the different subcommands",
+    since: "4.0.0",
+    group: "server",
+    complexity: "O(1)",
+    arity: 2,
+    flags: Flags::of(&[Flags::LOADING, Flags::STALE]),
+    acl: Acl::of(&[Acl::SLOW]),
+    handler: Handler::Run(help),
+    ..Spec::BASE
+};
+
+pub static MEMORY_USAGE: Spec = Spec {
+    name: "usage",
+    full_name: "MEMORY|USAGE",
+    summary: "Estimate the memory usage of a key",
+    since: "4.0.0",
+    group: "server",
+    complexity: "O(N) where N is the number of samples.",
+    arity: -3,
+    flags: Flags::of(&[Flags::READONLY]),
+    acl: Acl::of(&[Acl::READ, Acl::SLOW]),
+    keys: &[KeySpec::range(2, 0, 1, KeyFlags::of(&[KeyFlags::RO]))],
+    args: &[Arg::new("key", Kind::Key(0)), Arg::new("count", Kind::Integer).token("SAMPLES").optional()],
+    handler: Handler::Run(usage),
+    ..Spec::BASE
+};
+
+pub static MEMORY: Spec = Spec {
+    name: "memory",
+    full_name: "MEMORY",
+    summary: "A container for memory diagnostics commands",
+    since: "4.0.0",
+    group: "server",
+    complexity: "Depends on subcommand.",
+    arity: -2,
+    acl: Acl::of(&[Acl::SLOW]),
+    subcommands: &[&MEMORY_HELP, &MEMORY_USAGE],
+    handler: Handler::Container,
+    ..Spec::BASE
+};
+
+/// Per key: its entry in the table, and the header of the shared key.
+const ENTRY_BYTES: usize = size_of::<crate::keyspace::Entry>() + 16;
+
+/// Per shared string: its header.
+const SHARED_BYTES: usize = 32;
+
+fn usage(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
+    let samples = match args.integer("count")? {
+        Some(count) if count < 0 => return Err(errors::SYNTAX),
+        Some(0) => usize::MAX,
+        Some(count) => count as usize,
+        None => 5,
+    };
+    let key = args.word(2);
+    let Some(entry) = context.keyspace.find(context.client.db, key) else { return Ok(Reply::Null) };
+    Ok((ENTRY_BYTES + key.len() + of_value(&entry.value, samples)).into())
+}
+
+fn of_value(value: &Value, samples: usize) -> usize {
+    match value {
+        Value::String(Str::Int(_)) => 0,
+        Value::String(string) => SHARED_BYTES + string.len(),
+        Value::List(list) => {
+            let looked_at = list.len().min(samples).max(1);
+            let bytes: usize = list.iter().take(samples).map(|item| SHARED_BYTES + item.len()).sum();
+            size_of::<crate::value::List>() + bytes * list.len() / looked_at
+        }
+    }
+}
+
+fn help(_context: &mut Context<'_>, _args: &Args<'_>) -> Result<Reply, Failure> {
+    Ok(crate::command::help("MEMORY", HELP))
+}
+
+const HELP: &[&str] = &[
+    "USAGE <key> [SAMPLES <count>]",
+    "    Return memory in bytes used by <key> and its value. Nested values are",
+    "    sampled up to <count> times (default: 5, 0 means sample all).",
+];

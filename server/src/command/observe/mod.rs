@@ -1,0 +1,115 @@
+//! What is counted and remembered of the commands that ran: for `INFO`, `SLOWLOG`, `LATENCY` and the metrics.
+//!
+//! The engine reports each command here once it has run. Deliberately absent: clocks; the engine brings the times.
+
+mod latency;
+mod rates;
+mod slowlog;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use latency::{Event, Latency, Sample};
+pub use rates::Rates;
+pub use slowlog::{SlowEntry, SlowLog};
+
+use super::spec::{Flags, Spec};
+use crate::config::Config;
+use crate::metrics::{Metrics, Outcome, Recorder};
+use crate::resp::{Failure, Request};
+use crate::session::Client;
+
+/// More error codes than this are counted as one: codes can be made up by whoever writes scripts.
+const CODES_MAX: usize = 128;
+
+pub struct Observed {
+    pub metrics: Arc<Metrics>,
+    recorder: Recorder,
+    pub slow: SlowLog,
+    pub latency: Latency,
+    pub rates: Rates,
+    /// Error replies by their code.
+    errors: BTreeMap<String, u64>,
+}
+
+impl Observed {
+    /// `names` of commands in the order of their ids.
+    pub fn new(names: Vec<&'static str>) -> Self {
+        let (metrics, recorder) = Metrics::new(names);
+        Self {
+            metrics,
+            recorder,
+            slow: SlowLog::default(),
+            latency: Latency::default(),
+            rates: Rates::default(),
+            errors: BTreeMap::new(),
+        }
+    }
+
+    /// A command ran and took so long, at this time (milliseconds since 1970).
+    pub fn ran(
+        &mut self,
+        config: &Config,
+        (spec, request): (&Spec, Request<'_>),
+        client: &Client,
+        (took, now_ms): (Duration, u64),
+        failed: bool,
+    ) {
+        let outcome = if failed { Outcome::Failed } else { Outcome::Done };
+        let nanos = took.as_nanos() as u64;
+        self.recorder.command(spec.id(), nanos, outcome);
+        let slower_than = config.slowlog_log_slower_than;
+        if slower_than >= 0 && nanos / 1000 >= slower_than as u64 && !spec.flags.has(Flags::SKIP_SLOWLOG) {
+            self.slow.add((spec, request), client, (nanos / 1000, now_ms / 1000), config.slowlog_max_len);
+        }
+        let threshold = config.latency_monitor_threshold;
+        if threshold > 0 && nanos / 1_000_000 >= threshold {
+            let event = if spec.flags.has(Flags::FAST) { "fast-command" } else { "command" };
+            self.latency.add(event, now_ms / 1000, nanos / 1_000_000);
+        }
+    }
+
+    /// A command was refused before it ran.
+    pub fn refused(&mut self, spec: &Spec) {
+        self.recorder.command(spec.id(), 0, Outcome::Rejected);
+    }
+
+    /// An error was answered.
+    pub fn error(&mut self, failure: &Failure) {
+        let code = failure.code();
+        if let Some(count) = self.errors.get_mut(code) {
+            *count += 1;
+        } else {
+            let code = if self.errors.len() < CODES_MAX { code } else { "OTHER" };
+            *self.errors.entry(code.to_owned()).or_default() += 1;
+        }
+    }
+
+    pub fn errors(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.errors.iter().map(|(code, count)| (code.as_str(), *count))
+    }
+
+    /// The settings changed.
+    pub fn configure(&mut self, config: &Config) {
+        self.recorder.track_latency(config.latency_tracking);
+        self.slow.shorten(config.slowlog_max_len);
+    }
+
+    /// `CONFIG RESETSTAT`.
+    pub fn reset(&mut self) {
+        self.metrics.reset();
+        self.recorder.reset();
+        self.errors.clear();
+    }
+
+    /// Some ten times a second.
+    pub fn tick(&mut self, now_ms: u64) {
+        let counts = [
+            self.metrics.commands_processed(),
+            self.metrics.net_input_bytes.get(),
+            self.metrics.net_output_bytes.get(),
+        ];
+        self.rates.sample(now_ms, counts);
+    }
+}
