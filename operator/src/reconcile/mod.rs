@@ -131,7 +131,7 @@ async fn reconcile_once(resource: &Botellier, context: &Context) -> Result<Actio
     let mut view = View::default();
     let work = match validate::validate(&resource, &context.defaults) {
         Ok(prepared) => {
-            view = context.watchers.view(&resource, &prepared.connect);
+            view = context.watchers.view(&resource, &prepared.connect).await;
             work(context, &resource, &prepared, &mut fetched, &view).await
         }
         Err(error) => Err(error),

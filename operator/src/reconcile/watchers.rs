@@ -18,6 +18,9 @@ use crate::metrics::Metrics;
 /// Offsets move with every write; the status follows them no faster than this.
 const OFFSETS_EVERY: Duration = Duration::from_secs(30);
 
+/// How long a new watcher is waited for.
+const FIRST_WORD: Duration = Duration::from_secs(5);
+
 pub type Trigger = ObjectRef<Botellier>;
 
 struct Watcher {
@@ -47,20 +50,36 @@ impl Watchers {
         (watchers, receiver)
     }
 
-    /// What is known now. The first call for a resource starts to watch.
-    pub fn view(&self, resource: &Botellier, connect: &str) -> View {
+    /// What is known now. The first call for a resource starts to watch, and waits a moment if
+    /// ZooKeeper was reached before: an operator that has just started must not take its own
+    /// ignorance for a loss.
+    pub async fn view(&self, resource: &Botellier, connect: &str) -> View {
+        let mut views = self.views(resource, connect);
+        let status = resource.status.as_ref();
+        let was_connected =
+            status.and_then(|status| status.zookeeper.as_ref()).is_some_and(|zookeeper| zookeeper.connected);
+        if was_connected && *views.borrow() == View::default() {
+            // Out of time means what it seems: it cannot be reached.
+            let _ = tokio::time::timeout(FIRST_WORD, views.wait_for(|view| view.connected)).await;
+        }
+        views.borrow().clone()
+    }
+
+    fn views(&self, resource: &Botellier, connect: &str) -> watch::Receiver<View> {
         let uid = resource.uid().unwrap_or_default();
         let mut by_uid = self.by_uid.lock().unwrap_or_else(PoisonError::into_inner);
         let known = by_uid.get(&uid).filter(|watcher| watcher.connect == connect);
-        let view = if let Some(watcher) = known {
-            watcher.views.borrow().clone()
+        let views = if let Some(watcher) = known {
+            watcher.views.clone()
         } else {
-            by_uid.insert(uid, self.start(resource, connect));
-            View::default()
+            let watcher = self.start(resource, connect);
+            let views = watcher.views.clone();
+            by_uid.insert(uid, watcher);
+            views
         };
         let connected = by_uid.values().filter(|watcher| watcher.views.borrow().connected).count();
         self.metrics.zookeeper_sessions.set(connected as u64);
-        view
+        views
     }
 
     pub fn stop(&self, uid: &str) {
