@@ -331,6 +331,7 @@ async fn settled(write: &mut Option<Outcome>) -> (String, WriteOutcome) {
 
 async fn write(client: Client, config: Config, expected: Option<i32>) -> WriteOutcome {
     let Ok(data) = serde_json::to_vec(&config) else { return WriteOutcome::Lost };
+    #[allow(clippy::single_match_else)] // both are as likely
     let result = match expected {
         Some(version) => client.set_data(CONFIG, &data, Some(version)).await.map(|stat| stat.version),
         None => {

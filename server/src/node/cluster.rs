@@ -23,7 +23,7 @@ use crate::resp::{Failure, Reply};
 /// How long a node that was told to end tries to hand over.
 const FAREWELL: Duration = Duration::from_secs(10);
 /// `FAILOVER` without a timeout waits as long as it takes, as in Redis.
-const NO_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+const NO_TIMEOUT: Duration = Duration::from_hours(24);
 
 /// A handle on the protocol.
 #[derive(Clone)]

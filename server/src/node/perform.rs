@@ -170,7 +170,10 @@ impl Driver {
     }
 
     pub(super) fn lead(&mut self, epoch: Epoch, base: Offset) {
-        // The whole tail, committed or not, is what the cluster now holds (rule 3).
+        // A record that came in part is nobody's; the whole ones, committed or not, are what the cluster now holds
+        // (rule 3).
+        self.node.log.forget_partial();
+        (self.node.net.flush)();
         self.applier.finish(self.node.log.end_offset());
         self.applier.hold();
         self.node.epoch.store(epoch, Ordering::Release);

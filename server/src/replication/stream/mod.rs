@@ -43,6 +43,9 @@ const GREETING: Duration = Duration::from_secs(5);
 /// Events of connections that wait for the protocol; beyond it connections are not read.
 pub const EVENTS_MAX: usize = 256;
 
+pub type Accepts = Box<dyn Fn(&[u8]) -> bool + Send + Sync>;
+pub type SnapshotSource = Arc<dyn Fn() -> Result<Copy, String> + Send + Sync>;
+
 /// What the connections need of the node.
 pub struct Needs {
     pub log: Log,
@@ -51,11 +54,12 @@ pub struct Needs {
     pub written: watch::Receiver<Offset>,
     /// Where events go.
     pub events: mpsc::Sender<Event>,
-    /// Whether another node's password is right, and the one to show to others.
-    pub accepts: Box<dyn Fn(&[u8]) -> bool + Send + Sync>,
+    /// Whether another node's password is right.
+    pub accepts: Accepts,
+    /// The one to show to others.
     pub password: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
     /// A snapshot from which the log goes on; takes one if there is none. May block for long.
-    pub snapshot: Arc<dyn Fn() -> Result<Copy, String> + Send + Sync>,
+    pub snapshot: SnapshotSource,
     /// Who this node is, for the second connection.
     pub id: String,
     pub incarnation: String,
