@@ -33,7 +33,10 @@ fn run(config: Config) -> ExitCode {
         config = config.file().map(tracing::field::debug),
         "botellier-server starts"
     );
-    match runtime.block_on(node::run(Arc::new(config), log)) {
+    let ended = runtime.block_on(node::run(Arc::new(config), log));
+    // What still waits for the engine waits for ever: nothing may be served any more.
+    runtime.shutdown_background();
+    match ended {
         Ok(()) => {
             tracing::info!("ended in order");
             ExitCode::SUCCESS
