@@ -4,6 +4,8 @@
 //! a verdict (a reply, a wait, an order to the node) and the engine acts on it. So `MULTI`, scripts, replicas and
 //! tests run the very same handlers.
 
+#![allow(clippy::unnecessary_wraps)] // handlers have one type, whether they can fail or not
+
 pub mod admin;
 mod args;
 pub mod connection;
@@ -164,6 +166,14 @@ pub mod errors {
     pub fn arity(spec: &Spec) -> Failure {
         let name = spec.full_name.to_ascii_lowercase();
         Failure::text(format!("ERR wrong number of arguments for '{name}' command"))
+    }
+
+    /// Too many words for a subcommand that takes a varying number of them.
+    pub fn subcommand(container: &str, word: &[u8]) -> Failure {
+        let word = String::from_utf8_lossy(word).into_owned();
+        Failure::text(format!(
+            "ERR unknown subcommand or wrong number of arguments for '{word}'. Try {container} HELP."
+        ))
     }
 
     pub const SYNTAX: Failure = Failure::new("ERR syntax error");

@@ -203,7 +203,7 @@ impl Engine {
             let Some((next, id)) = self.blocked.first(place, turn) else { return };
             turn = next + 1;
             let Some(mut client) = self.clients.take(id) else { continue };
-            if !client.killed {
+            if !client.killed && !client.closing {
                 self.try_again(&mut client, &place.1, kind);
             }
             self.clients.put(client);
@@ -261,7 +261,7 @@ impl Engine {
         match blocked {
             // That nothing came may be due to a pop that is not committed yet.
             Blocked::Keys { timeout, .. } => {
-                client.resume(timeout, if self.uncommitted.is_empty() { 0 } else { self.journal.end() });
+                client.resume(timeout, self.held(self.newest()));
             }
             Blocked::Replicas { count, local, offset, wait_aof } => {
                 client.resume(self.acks.answer(offset, count, local, wait_aof).0, 0);

@@ -24,7 +24,7 @@ impl Engine {
     }
 
     /// Forget all that the server keeps on behalf of a client.
-    fn release(&mut self, client: &mut Client) {
+    pub(super) fn release(&mut self, client: &mut Client) {
         self.blocked.leave(client);
         self.watchers.forget(client);
         self.unsubscribe_all(client);

@@ -240,6 +240,7 @@ impl Engine {
         ready: Option<&[u8]>,
     ) -> Result<Verdict, Failure> {
         let args = Args::parse(spec, request, skip)?;
+        self.keyspace.quiet = client.no_touch;
         let mut context = Context {
             keyspace: &mut self.keyspace,
             client,
@@ -262,8 +263,23 @@ impl Engine {
         if !self.replicated {
             return written;
         }
-        let after = written.max(self.observed(client.db, spec, request));
-        if after > self.journal.committed() { after } else { after.min(LEASE_ONLY) }
+        self.held(written.max(self.observed(client.db, spec, request)))
+    }
+
+    /// What a reply waits for that tells of data up to an offset: its commit, or that this node leads still (rule 5).
+    fn held(&self, needed: Offset) -> Offset {
+        if !self.replicated || needed > self.journal.committed() { needed } else { needed.min(LEASE_ONLY) }
+    }
+
+    /// What a reply must wait for that may depend on anything.
+    fn newest(&self) -> Offset {
+        if !self.replicated || !self.server.status.role.leads() {
+            0
+        } else if self.uncommitted.is_empty() {
+            self.floor.max(LEASE_ONLY)
+        } else {
+            self.journal.end().max(LEASE_ONLY)
+        }
     }
 
     /// Put the effects since the last record into the log; 0 if there are none.
@@ -325,7 +341,9 @@ impl Engine {
         self.server.observed.tick(now_ms);
         self.time_out();
         self.close_idle();
-        if self.keyspace.authority && self.server.active_expire {
+        // While writes are paused the data stands still.
+        let paused = self.server.pause.is_some_and(|pause| pause.until > self.keyspace.now);
+        if self.keyspace.authority && self.server.active_expire && !paused {
             self.expire();
         }
     }
@@ -347,7 +365,15 @@ impl Engine {
 
     /// Replay a record on a follower.
     pub fn replay(&mut self, time_ms: u64, payload: &[u8]) -> Result<(), crate::keyspace::EffectError> {
-        self.keyspace.replay(time_ms, payload)
+        self.keyspace.replay(time_ms, payload)?;
+        let touched = std::mem::take(&mut self.keyspace.touched);
+        if !self.watchers.is_empty() {
+            let mut nobody = Client::new(0, String::new(), String::new());
+            for touched in &touched {
+                self.watchers.touched(touched, &self.keyspace, &mut self.clients, &mut nobody);
+            }
+        }
+        Ok(())
     }
 }
 

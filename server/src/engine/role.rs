@@ -32,6 +32,7 @@ impl Engine {
         keyspace.now = keyspace.now.max(self.keyspace.now);
         keyspace.authority = self.keyspace.authority;
         keyspace.tracking = self.keyspace.tracking;
+        self.watchers.spoil(&mut self.clients);
         self.keyspace = keyspace;
     }
 
@@ -40,7 +41,8 @@ impl Engine {
     pub fn close_clients(&mut self) {
         for client in self.clients.iter_mut() {
             client.out.clear();
-            if client.blocked.is_some() {
+            client.pushed_bytes = 0;
+            if self.blocked.leave(client).is_some() {
                 client.push(
                     Reply::error(
                         "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Engine, Forgetful, Progress};
+use super::{Acks, Engine, Forgetful, Journal, Progress};
 use crate::config::Config;
 use crate::resp::{Batch, encode};
 use crate::session::ClientId;
@@ -46,97 +46,135 @@ impl Server {
     }
 }
 
-#[test]
-fn lists_are_pushed_and_popped() {
-    let mut server = Server::new();
-    let a = server.client();
-    assert_eq!(server.say(a, "RPUSH k a b c"), ":3");
-    assert_eq!(server.say(a, "LRANGE k 0 -1"), "*3 $1 a $1 b $1 c");
-    assert_eq!(server.say(a, "LPOP k 2"), "*2 $1 a $1 b");
-    assert_eq!(server.say(a, "RPOP k"), "$1 c");
-    assert_eq!(server.say(a, "RPOP k"), "$-1");
-    assert_eq!(server.say(a, "LLEN k"), ":0");
-}
-
-#[test]
-fn who_waits_first_is_served_first() {
-    let mut server = Server::new();
-    let (a, b, c) = (server.client(), server.client(), server.client());
-    assert_eq!(server.say(a, "BLPOP x k 0"), "");
-    assert_eq!(server.say(b, "BRPOP k 0"), "");
-    assert_eq!(server.say(c, "RPUSH k 1 2 3"), ":3");
-    assert_eq!(server.hear(a), "*2 $1 k $1 1");
-    assert_eq!(server.hear(b), "*2 $1 k $1 3");
-    assert_eq!(server.say(c, "LRANGE k 0 -1"), "*1 $1 2");
-}
-
-#[test]
-fn a_client_is_served_from_the_key_that_came_first() {
+/// `EXEC` of a client that watches `k`, which `before` did something to and `after` did since.
+fn exec_after(before: &[&str], pass: u64, after: &[&str]) -> String {
     let mut server = Server::new();
     let (a, b) = (server.client(), server.client());
-    server.say(a, "BLPOP x y 0");
-    for line in ["MULTI", "RPUSH y 1", "RPUSH x 2"] {
+    for line in before {
         server.say(b, line);
     }
-    assert_eq!(server.say(b, "EXEC"), "*2 :1 :1");
-    assert_eq!(server.hear(a), "*2 $1 y $1 1");
+    // Time passes, but nobody looks for what has expired.
+    server.now += pass;
+    server.say(a, "WATCH k");
+    for line in after {
+        match line.strip_prefix("PASS ") {
+            Some(time) => server.now += time.parse::<u64>().unwrap(),
+            None => drop(server.say(b, line)),
+        }
+    }
+    server.say(a, "MULTI");
+    server.say(a, "PING");
+    server.say(a, "EXEC")
 }
 
 #[test]
-fn waiting_ends_by_time_or_by_another_client() {
+fn a_watched_key_that_expires_is_touched_but_not_one_that_had_expired() {
+    let (ran, refused) = ("*1 +PONG", "*-1");
+    let set: &[&str] = &["SET k v PX 100"];
+    assert_eq!(exec_after(set, 0, &[]), ran);
+    assert_eq!(exec_after(set, 0, &["PASS 100"]), refused);
+    assert_eq!(exec_after(set, 0, &["PASS 100", "GET k"]), refused);
+    assert_eq!(exec_after(set, 100, &[]), ran);
+    assert_eq!(exec_after(set, 100, &["GET k"]), ran);
+    assert_eq!(exec_after(set, 100, &["GET k", "SET k w", "DEL k"]), refused);
+    assert_eq!(exec_after(set, 100, &["SET k w"]), refused);
+    assert_eq!(exec_after(set, 100, &["FLUSHALL"]), ran);
+    assert_eq!(exec_after(set, 100, &["SWAPDB 0 1"]), ran);
+    let both: &[&str] = &["SET k v PX 100", "SELECT 1", "SET k v PX 100", "SELECT 0"];
+    assert_eq!(exec_after(both, 100, &["SWAPDB 0 1"]), ran);
+    let other: &[&str] = &["SET k v PX 100", "SELECT 1", "SET k v", "SELECT 0"];
+    assert_eq!(exec_after(other, 100, &["SWAPDB 0 1"]), refused);
+    let only_other: &[&str] = &["SELECT 1", "SET k v PX 100", "SELECT 0"];
+    assert_eq!(exec_after(only_other, 100, &["SWAPDB 0 1"]), ran);
+    assert_eq!(exec_after(only_other, 0, &["SWAPDB 0 1"]), refused);
+}
+
+#[test]
+fn waiting_has_an_end_that_the_engine_knows() {
     let mut server = Server::new();
     let (a, b) = (server.client(), server.client());
     server.say(a, "BLPOP k 0.5");
-    assert_eq!(server.engine.next_deadline(), Some(server.now + 500));
-    server.pass(499);
-    assert_eq!(server.hear(a), "");
-    server.pass(1);
-    assert_eq!(server.hear(a), "*-1");
-    assert_eq!(server.engine.next_deadline(), None);
-    server.say(a, "BLMOVE k l LEFT LEFT 0");
-    assert_eq!(server.say(b, &format!("CLIENT UNBLOCK {a}")), ":1");
-    assert_eq!(server.hear(a), "*-1");
-    server.say(a, "BLMOVE k l LEFT LEFT 0");
-    assert_eq!(server.say(b, &format!("CLIENT UNBLOCK {a} ERROR")), ":1");
-    assert_eq!(server.hear(a), "-UNBLOCKED client unblocked via CLIENT UNBLOCK");
-    assert_eq!(server.say(b, &format!("CLIENT UNBLOCK {a}")), ":0");
-}
-
-#[test]
-fn a_killed_client_takes_nothing_any_more() {
-    let mut server = Server::new();
-    let (a, b) = (server.client(), server.client());
-    server.say(a, "BLPOP k 0");
-    assert_eq!(server.say(b, &format!("CLIENT KILL ID {a}")), ":1");
-    server.say(b, "RPUSH k 1");
-    assert_eq!(server.say(b, "LLEN k"), ":1");
-}
-
-#[test]
-fn exec_is_all_or_nothing_when_a_watched_key_changes() {
-    let mut server = Server::new();
-    let (a, b) = (server.client(), server.client());
-    server.say(a, "RPUSH k 1");
-    server.say(a, "WATCH k");
-    server.say(b, "RPUSH k 2");
-    server.say(a, "MULTI");
-    assert_eq!(server.say(a, "LLEN k"), "+QUEUED");
-    assert_eq!(server.say(a, "EXEC"), "*-1");
-    server.say(a, "MULTI");
-    assert_eq!(server.say(a, "LLEN k"), "+QUEUED");
-    assert_eq!(server.say(a, "EXEC"), "*1 :2");
-}
-
-#[test]
-fn messages_reach_listeners() {
-    let mut server = Server::new();
-    let (a, b) = (server.client(), server.client());
-    assert_eq!(server.say(a, "SUBSCRIBE c d"), "*3 $9 subscribe $1 c :1 *3 $9 subscribe $1 d :2");
-    assert_eq!(server.say(b, "PUBLISH c hi"), ":1");
-    assert_eq!(server.hear(a), "*3 $7 message $1 c $2 hi");
-    assert_eq!(server.say(b, "PUBSUB NUMSUB c e"), "*4 $1 c :1 $1 e :0");
+    server.say(b, "BLPOP k 0.25");
+    assert_eq!(server.engine.next_deadline(), Some(server.now + 250));
+    server.pass(250);
+    assert_eq!((server.hear(a).as_str(), server.hear(b).as_str()), ("", "*-1"));
+    assert_eq!(server.engine.next_deadline(), Some(server.now + 250));
     server.engine.disconnect(a);
-    assert_eq!(server.say(b, "PUBLISH c hi"), ":0");
+    assert_eq!(server.engine.next_deadline(), None);
+    server.say(b, "RPUSH k 1");
+    assert_eq!(server.say(b, "LLEN k"), ":1", "who is gone takes nothing");
+}
+
+#[test]
+fn replicas_end_a_wait() {
+    let mut server = Server::new();
+    let (a, b) = (server.client(), server.client());
+    server.say(a, "SET k v");
+    let end = server.engine.clients.get(a).unwrap().written;
+    assert!(end > 0);
+    assert_eq!(server.say(a, "WAIT 2 0"), "");
+    assert_eq!(server.say(b, "WAIT 0 0"), ":0");
+    let acks = |held: &[u64], local_synced| Acks { held: held.to_vec(), synced: vec![0, 0], local_synced };
+    server.engine.replicas_acked(acks(&[end, end - 1], 0));
+    assert_eq!(server.hear(a), "");
+    server.engine.replicas_acked(acks(&[end, end], 0));
+    assert_eq!(server.hear(a), ":2");
+    assert_eq!(server.say(a, "WAIT 3 100"), "");
+    server.pass(100);
+    assert_eq!(server.hear(a), ":2");
+    assert_eq!(server.say(a, "WAITAOF 1 0 0"), "");
+    server.engine.replicas_acked(acks(&[end, end], end));
+    assert_eq!(server.hear(a), "*2 :1 :0");
+}
+
+#[test]
+fn a_deposed_leader_unblocks_its_clients() {
+    let mut server = Server::new();
+    let (a, b) = (server.client(), server.client());
+    server.say(a, "BLPOP k 10");
+    server.engine.close_clients();
+    assert!(server.hear(a).starts_with("-UNBLOCKED force unblock"));
+    assert!(server.engine.clients.get(b).unwrap().killed);
+    assert_eq!(server.engine.next_deadline(), None);
+}
+
+#[test]
+fn a_message_waits_for_what_its_sender_wrote_before() {
+    let mut server = Server::new();
+    let (a, b, c) = (server.client(), server.client(), server.client());
+    server.say(c, "SUBSCRIBE news");
+    let role = crate::command::server::Role::Leader;
+    server.engine.set_status(crate::command::server::Status { role, ..Default::default() });
+    server.engine.journal = Box::new(Lagging::default());
+    server.say(a, "SET k v");
+    server.say(a, "PUBLISH news mine");
+    server.say(b, "PUBLISH news yours");
+    let mut out = Vec::new();
+    server.engine.output(c, &mut out);
+    let after: Vec<u64> = out.iter().map(|out| out.after).collect();
+    assert_eq!(after, [server.engine.clients.get(a).unwrap().written, 0]);
+}
+
+/// A journal in which nothing is ever committed.
+#[derive(Default)]
+struct Lagging(Forgetful);
+
+impl Journal for Lagging {
+    fn append(&mut self, time_ms: u64, payload: &[u8]) -> u64 {
+        self.0.append(time_ms, payload)
+    }
+
+    fn end(&self) -> u64 {
+        self.0.end()
+    }
+
+    fn committed(&self) -> u64 {
+        0
+    }
+
+    fn refusal(&self) -> Option<crate::resp::Failure> {
+        None
+    }
 }
 
 #[test]

@@ -35,6 +35,15 @@ impl Watchers {
         client.dirty = false;
     }
 
+    /// Nobody who watches anything can `EXEC` any more.
+    pub fn spoil(&self, clients: &mut Clients) {
+        for id in self.0.values().flatten() {
+            if let Some(client) = clients.get_mut(*id) {
+                client.dirty = true;
+            }
+        }
+    }
+
     /// Clients that watch a touched key can't `EXEC` any more; `current` is the client whose batch runs.
     pub fn touched(
         &self,
@@ -144,6 +153,7 @@ impl Engine {
             }
             Own::Reset => self.reset(client),
             Own::Quit => {
+                self.release(client);
                 client.reply(Reply::OK, 0);
                 client.closing = true;
                 return Step::Close;
@@ -204,8 +214,7 @@ impl Engine {
         }
         if spoiled {
             // That a key was touched may not be known before it is committed.
-            let after = if self.uncommitted.is_empty() { 0 } else { self.journal.end() };
-            client.reply(Reply::NullArray, after);
+            client.reply(Reply::NullArray, self.held(self.newest()));
             return;
         }
         let mut replies = Vec::with_capacity(transaction.queued.len());
@@ -218,8 +227,8 @@ impl Engine {
         // One record of all effects: a replica sees all of a transaction or nothing (trap 20).
         let written = self.log();
         client.written = client.written.max(written);
-        after = after.max(written);
-        self.deliver(client, after);
+        after = self.held(after.max(written));
+        self.deliver(client, written);
         client.reply(Reply::Array(replies), after);
     }
 

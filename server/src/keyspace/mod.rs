@@ -43,6 +43,8 @@ pub struct Keyspace {
     pub authority: bool,
     /// Whether touched keys are collected in [`Keyspace::touched`].
     pub tracking: bool,
+    /// Whether reads leave no trace (`CLIENT NO-TOUCH`).
+    pub quiet: bool,
     pub touched: Vec<Touched>,
     /// Changes since the start, as Redis' `dirty` counts them.
     pub changes: u64,
@@ -73,6 +75,7 @@ impl Keyspace {
             now: 0,
             authority: true,
             tracking: false,
+            quiet: false,
             touched: Vec::new(),
             changes: 0,
             stats: Stats::default(),
@@ -114,7 +117,6 @@ impl Keyspace {
         for effect in Effect::decode_all(payload) {
             self.apply(&effect?);
         }
-        self.touched.clear();
         Ok(())
     }
 
@@ -132,7 +134,9 @@ impl Keyspace {
         let entry = self.databases[db as usize].get_mut(key).filter(|entry| !entry.expired(now));
         if let Some(entry) = entry {
             self.stats.hits += 1;
-            entry.accessed = (now / 1000) as u32;
+            if !self.quiet {
+                entry.accessed = (now / 1000) as u32;
+            }
             Some(&entry.value)
         } else {
             self.stats.misses += 1;

@@ -86,8 +86,7 @@ impl Registry {
             self.outbox.push((*who, Reply::Push(message)));
         }
         for (pattern, listeners) in &self.patterns {
-            // A star fits the empty channel too, which the matcher does not say.
-            if !(glob::matches(pattern, channel, false) || (channel.is_empty() && stars(pattern))) {
+            if !glob::matches(pattern, channel, false) {
                 continue;
             }
             for who in listeners {
@@ -125,6 +124,11 @@ impl Registry {
         self.of(kind).keys().filter(fits).cloned().collect()
     }
 
+    /// How many channels somebody listens to.
+    pub fn channels(&self, kind: Kind) -> usize {
+        self.of(kind).len()
+    }
+
     /// How many listen to a channel.
     pub fn count(&self, kind: Kind, channel: &[u8]) -> usize {
         self.of(kind).get(channel).map_or(0, BTreeSet::len)
@@ -144,10 +148,6 @@ fn drop_if(channels: &mut Channels, name: &[u8], leave: impl FnOnce(&mut Listene
     if channels.get_mut(name).is_some_and(leave) {
         channels.remove(name);
     }
-}
-
-fn stars(pattern: &[u8]) -> bool {
-    !pattern.is_empty() && pattern.iter().all(|byte| *byte == b'*')
 }
 
 #[cfg(test)]

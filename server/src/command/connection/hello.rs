@@ -31,8 +31,8 @@ fn hello(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     }
     if !context.client.authenticated && context.server.needs_password() {
         return Err(Failure::new(
-            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> \
-             <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> \
+             option can be used to authenticate the client and select the RESP protocol version at the same time",
         ));
     }
     if let Some(name) = name {

@@ -33,7 +33,7 @@ impl<'a> Filter<'a> {
                 b"addr" => filter.address = Some(value),
                 b"laddr" => filter.local_address = Some(value),
                 b"maxage" => {
-                    filter.age_seconds_min = Some(positive(value, "ERR maxage should be greater than 0")?)
+                    filter.age_seconds_min = Some(positive(value, "ERR maxage should be greater than 0")?);
                 }
                 b"user" if value == b"default" => filter.user = Some(value),
                 b"user" => {
@@ -56,6 +56,7 @@ impl<'a> Filter<'a> {
             && self.user.is_none_or(|user| client.authenticated && user == client.user.as_bytes())
             && self.age_seconds_min.is_none_or(|age| client.created.elapsed().as_secs() >= age)
             && !client.killed
+            && !client.closing
     }
 }
 

@@ -7,6 +7,7 @@ mod kill;
 mod list;
 mod ping;
 mod settings;
+mod wait;
 mod waiting;
 
 use super::Spec;
@@ -21,6 +22,8 @@ pub static COMMANDS: &[&Spec] = &[
     &ping::QUIT,
     &ping::RESET,
     &ping::SELECT,
+    &wait::WAIT,
+    &wait::WAITAOF,
 ];
 
 /// Whether a name can stand in `CLIENT LIST`: printable and without spaces.

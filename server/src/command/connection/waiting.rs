@@ -8,6 +8,9 @@ use crate::session::Blocked;
 use crate::value::number;
 
 fn pause(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
+    if args.len() > 4 {
+        return Err(errors::subcommand("CLIENT", args.word(1)));
+    }
     let all = match args.request().get(3) {
         None => true,
         Some(mode) if mode.eq_ignore_ascii_case(b"ALL") => true,
@@ -34,6 +37,9 @@ fn unpause(context: &mut Context<'_>, _: &Args<'_>) -> Result<Reply, Failure> {
 }
 
 fn unblock(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
+    if args.len() > 4 {
+        return Err(errors::subcommand("CLIENT", args.word(1)));
+    }
     let error = match args.request().get(3) {
         None => false,
         Some(reason) if reason.eq_ignore_ascii_case(b"TIMEOUT") => false,

@@ -2,7 +2,7 @@
 
 use super::super::spec::{Acl, Arg, Flags, Handler, KeyFlags, KeySpec, Kind, Spec};
 use super::super::{Args, Context, errors};
-use super::{find, integer, place, signed, span};
+use super::{find, integer, place, span};
 use crate::keyspace::Effect;
 use crate::resp::{Failure, Reply};
 use crate::value::End;
@@ -28,7 +28,7 @@ fn ltrim(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
 
 fn lrem(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     let (key, item) = (args.word(1), args.word(3));
-    let count = signed(args.word(2))?;
+    let count = integer(args.word(2))?;
     let Some(list) = find(context, key)? else { return Ok(Reply::Int(0)) };
     let end = if count < 0 { End::Right } else { End::Left };
     let most = if count == 0 { usize::MAX } else { count.unsigned_abs() as usize };

@@ -108,10 +108,8 @@ fn deadline(word: &[u8], now: u64) -> Result<Option<u64>, Failure> {
     let seconds = std::str::from_utf8(word).ok().and_then(|text| text.parse::<f64>().ok());
     let seconds = seconds.filter(|seconds| !seconds.is_nan()).ok_or(errors::TIMEOUT_NOT_FLOAT)?;
     let milliseconds = (seconds * 1000.0).ceil();
-    if milliseconds >= i64::MAX as f64 {
-        return Err(RANGE);
-    }
-    if milliseconds < 0.0 {
+    // What has no room in 64 bits wraps round in Redis.
+    if milliseconds < 0.0 || milliseconds >= i64::MAX as f64 {
         return Err(errors::TIMEOUT_NEGATIVE);
     }
     if milliseconds == 0.0 {

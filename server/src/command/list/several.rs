@@ -15,9 +15,9 @@ fn brpop(context: &mut Context<'_>, args: &Args<'_>) -> Result<Verdict, Failure>
 }
 
 fn pop_one(context: &mut Context<'_>, args: &Args<'_>, end: End) -> Result<Verdict, Failure> {
-    let last = args.len() - 1;
-    let deadline = deadline(args.word(last), context.keyspace.now)?;
-    let keys = args.request().rest(1).take(last - 1);
+    let timeout = args.len() - 1;
+    let deadline = deadline(args.word(timeout), context.keyspace.now)?;
+    let keys = args.request().rest(1).take(timeout - 1);
     let ready = context.ready;
     for key in keys.clone().filter(|key| ready.is_none_or(|ready| ready == *key)) {
         let Some(list) = find(context, key)? else { continue };

@@ -1,7 +1,7 @@
 //! `PUBSUB`: who listens to what.
 
 use super::super::spec::{Acl, Arg, Flags, Grammar, Handler, Kind as Type, Spec};
-use super::super::{Args, Context};
+use super::super::{Args, Context, errors};
 use crate::pubsub::Kind;
 use crate::resp::{Failure, Reply};
 
@@ -15,10 +15,7 @@ fn shardchannels(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Fa
 
 fn active(context: &mut Context<'_>, args: &Args<'_>, kind: Kind) -> Result<Reply, Failure> {
     if args.len() > 3 {
-        let word = String::from_utf8_lossy(args.word(1)).into_owned();
-        return Err(Failure::text(format!(
-            "ERR unknown subcommand or wrong number of arguments for '{word}'. Try PUBSUB HELP."
-        )));
+        return Err(errors::subcommand("PUBSUB", args.word(1)));
     }
     let names = context.server.pubsub.active(kind, args.request().get(2));
     Ok(Reply::Array(names.into_iter().map(Reply::Bulk).collect()))
