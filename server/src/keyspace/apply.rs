@@ -66,13 +66,9 @@ impl Keyspace {
                 }
                 self.list(*db, key, |list| items.iter().for_each(|item| list.push(*end, item)));
             }
-            Effect::ListPop { db, key, end, count } => self.list(*db, key, |list| {
-                for _ in 0..*count {
-                    if list.pop(*end).is_none() {
-                        break;
-                    }
-                }
-            }),
+            Effect::ListPop { db, key, end, count } => {
+                self.list(*db, key, |list| list.discard(*end, *count as usize));
+            }
             Effect::ListSet { db, key, index, item } => {
                 self.list(*db, key, |list| list.set(*index as usize, item))
             }
