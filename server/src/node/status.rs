@@ -69,7 +69,8 @@ fn role(driver: &Driver, seen: &candidate::Status) -> Role {
     if state.leading {
         return if state.writable { Role::Leader } else { Role::Stalled };
     }
-    if !state.attached || state.unsettled.is_some() {
+    // A leader that has written nothing yet has nothing to apply: being attached to it is enough.
+    if !(state.attached || seen.streaming) || state.unsettled.is_some() {
         return Role::Loading;
     }
     match (&seen.leader, seen.role) {
