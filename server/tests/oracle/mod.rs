@@ -61,7 +61,12 @@ impl Redis {
         };
         stream.set_nodelay(true).expect("a socket");
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
-        Self { child, stream, buffer: Vec::new(), _directory: directory }
+        let mut redis = Self { child, stream, buffer: Vec::new(), _directory: directory };
+        // Somebody else may have taken the free port first.
+        let identity = format!("process_id:{}\\r", redis.child.id());
+        let info = show(&redis.ask(&["INFO", "server"]));
+        assert!(info.contains(&identity), "another server answers on port {port}");
+        redis
     }
 
     pub fn ask<W: AsRef<[u8]>>(&mut self, words: &[W]) -> Value {
