@@ -332,3 +332,6 @@ fn least(arg: &Arg) -> usize {
     };
     value + usize::from(arg.token.is_some())
 }
+
+#[cfg(test)]
+mod tests;

@@ -158,7 +158,7 @@ fn info(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     if args.len() == 2 {
         return all_entries(context, args);
     }
-    let entries = args.request().rest(2).map(|name| find(name).map_or(Reply::NullArray, entry));
+    let entries = args.request().rest(2).map(|name| find(name).map_or(Reply::Null, entry));
     Ok(Reply::Array(entries.collect()))
 }
 
