@@ -1,6 +1,8 @@
 //! Three real server processes and a real ZooKeeper: what is acknowledged survives kill -9, restarts, empty disks and
 //! the loss of the ZooKeeper.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::collections::BTreeMap;

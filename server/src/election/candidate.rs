@@ -178,7 +178,7 @@ impl Candidate {
     fn opened(&mut self, connection: ConnectionId, out: &mut Vec<Action>) {
         match &mut self.role {
             Role::Follower(follower) if follower.is_link(connection) => {
-                follower.opened(connection, &self.common, out)
+                follower.opened(connection, &self.common, out);
             }
             _ => out.push(Action::Close { connection }),
         }

@@ -279,7 +279,7 @@ impl<R: Fn(RegistryEvent)> Session<'_, R> {
                 Ok((data, _)) => match serde_json::from_slice(&data) {
                     Ok(node) => nodes.push(node),
                     Err(error) => {
-                        tracing::warn!(%id, %error, "an announcement can't be read; leaving it out")
+                        tracing::warn!(%id, %error, "an announcement can't be read; leaving it out");
                     }
                 },
                 // It went in between.

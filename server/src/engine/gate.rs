@@ -49,7 +49,7 @@ fn unknown(request: Request<'_>) -> Failure {
         if text.len() >= 128 + 60 {
             break;
         }
-        text.push_str(&format!("'{}' ", lossy(arg, 128)));
+        text.extend(["'", &lossy(arg, 128), "' "]);
     }
     Failure::text(text)
 }

@@ -136,7 +136,7 @@ impl Engine {
 
     pub(super) fn own(&mut self, client: &mut Client, own: Own, request: Request<'_>) -> Step {
         let reply = match own {
-            Own::Multi => self.multi(client),
+            Own::Multi => Self::multi(client),
             Own::Exec => {
                 self.exec(client);
                 return Step::Next;
@@ -173,7 +173,7 @@ impl Engine {
         self.unwatch(client);
     }
 
-    fn multi(&mut self, client: &mut Client) -> Reply {
+    fn multi(client: &mut Client) -> Reply {
         if client.transaction.is_some() {
             return Reply::error("ERR MULTI calls can not be nested");
         }

@@ -70,7 +70,7 @@ impl Keyspace {
                 self.list(*db, key, |list| list.discard(*end, *count as usize));
             }
             Effect::ListSet { db, key, index, item } => {
-                self.list(*db, key, |list| list.set(*index as usize, item))
+                self.list(*db, key, |list| list.set(*index as usize, item));
             }
             Effect::ListInsert { db, key, index, item } => {
                 self.list(*db, key, |list| list.insert(*index as usize, item));

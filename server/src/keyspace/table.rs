@@ -231,7 +231,7 @@ mod tests {
         for step in 0..200_000u32 {
             let number = (random(&mut state) % 30_000) as u32;
             let key = entry(number).0;
-            if random(&mut state) % 3 == 0 {
+            if random(&mut state).is_multiple_of(3) {
                 assert_eq!(table.remove(&key).map(|(_, v)| v), model.remove(&key));
             } else {
                 let old = table.insert((key.clone(), step)).map(|(_, v)| v);

@@ -193,7 +193,7 @@ impl Cluster {
     }
 
     /// `FAILOVER`: as in Redis it is answered when it has begun.
-    pub async fn failover(
+    pub fn failover(
         &self,
         to: Option<(String, u16)>,
         force: bool,

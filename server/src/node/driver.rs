@@ -75,6 +75,7 @@ pub(super) struct Driver {
 
 /// What the driver knows beside the machine.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools)] // independent facts, each with a name
 pub(super) struct State {
     /// Events that orders gave rise to: they come before all others.
     pub follow_up: VecDeque<Event>,

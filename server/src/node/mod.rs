@@ -82,7 +82,9 @@ struct Node {
 
 /// Hooks of the log are made before what they tell exists.
 #[derive(Clone, Default)]
-struct Held(Arc<std::sync::OnceLock<Box<dyn Fn(Offset) + Send + Sync>>>);
+struct Held(Arc<std::sync::OnceLock<Teller>>);
+
+type Teller = Box<dyn Fn(Offset) + Send + Sync>;
 
 impl Held {
     fn tell(&self, offset: Offset) {
@@ -115,12 +117,11 @@ pub async fn run(config: Arc<Config>, loglevel: LogHandle) -> Result<(), NodeErr
     tasks.spawn(tick(node.net.clone(), due.clone()));
     tasks.spawn(maintenance::run(node.clone()));
     listen(&node.net, &config, &mut tasks)?;
-    let cluster = match &config.zookeeper {
-        Some(ensemble) => Some(cluster::start(&node, &config, ensemble.clone(), &held, found).await?),
-        None => {
-            standalone::start(&node, &held, found).await?;
-            None
-        }
+    let cluster = if let Some(ensemble) = &config.zookeeper {
+        Some(cluster::start(&node, &config, ensemble.clone(), &held, found).await?)
+    } else {
+        standalone::start(&node, &held, found).await?;
+        None
     };
     tracing::info!(port = config.port, "ready to accept connections");
     loop {

@@ -30,7 +30,7 @@ pub(super) async fn carry_out(node: Arc<Node>, cluster: Option<Cluster>, id: Cli
             }
         }
         Order::Failover { to, force, abort, timeout_ms } => match cluster {
-            Some(cluster) => cluster.failover(to, force, abort, timeout_ms).await,
+            Some(cluster) => cluster.failover(to, force, abort, timeout_ms),
             None => Failure::new("ERR FAILOVER requires connected replicas.").into(),
         },
         Order::GetLog { from, count } => getlog(&node, from, count).await,

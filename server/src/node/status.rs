@@ -122,11 +122,10 @@ fn measure(driver: &Driver, seen: &candidate::Status, status: &Status) {
 /// Why this node does not serve its role, if it does not.
 fn unready(status: &Status, seen: &candidate::Status) -> Option<String> {
     match status.role {
-        Role::Standalone => None,
         Role::Leader if status.lease_ms == 0 => Some("leader without a lease".into()),
-        Role::Leader => None,
-        Role::Stalled => Some("leader without a synced replica".into()),
+        Role::Standalone | Role::Leader => None,
         Role::Synced | Role::Replica if seen.streaming => None,
+        Role::Stalled => Some("leader without a synced replica".into()),
         Role::Synced | Role::Replica => Some(format!("not attached to the leader {}", status.leader)),
         Role::Waiting if seen.foreign => {
             Some("the registry belongs to another cluster than this data".into())

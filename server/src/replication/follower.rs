@@ -276,7 +276,7 @@ impl Follower {
                 }
             }
             (Body::CopyBegin { position, bytes }, Link::Copying(_)) => {
-                out.push(Action::CopyBegin { position, bytes })
+                out.push(Action::CopyBegin { position, bytes });
             }
             (Body::CopyChunk { bytes }, Link::Copying(_)) => {
                 self.heard = self.awake.total();

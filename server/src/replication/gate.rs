@@ -195,7 +195,7 @@ mod tests {
         assert_eq!(gate.pass(0, 11), Pass::Wait);
         gate.set_lease(Time::ZERO);
         assert_eq!(gate.pass(0, 10), Pass::Wait);
-        gate.set_lease(Time::now().plus(Duration::from_secs(3600)));
+        gate.set_lease(Time::now().plus(Duration::from_hours(1)));
         assert_eq!(gate.pass(0, 10), Pass::Leave);
         gate.set_lease(Time::now());
         assert_eq!(gate.pass(0, 10), Pass::Wait, "a lapsed lease is none");

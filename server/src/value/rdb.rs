@@ -100,11 +100,13 @@ mod tests {
     #[test]
     fn values_come_back_and_cut_ones_are_errors() {
         let mut list = List::default();
-        [b"a".as_slice(), b"", &[7; 70], &[8; 20_000]].iter().for_each(|item| list.push(End::Right, item));
+        for item in [b"a".as_slice(), b"", &[7; 70], &vec![8; 20_000]] {
+            list.push(End::Right, item);
+        }
         for value in [
             Value::String(Str::new(b"")),
             Value::String(Str::new(b"12345")),
-            Value::String(Str::new(&[1; 100_000])),
+            Value::String(Str::new(&vec![1; 100_000])),
             Value::List(list),
         ] {
             let mut bytes = Vec::new();

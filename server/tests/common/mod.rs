@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// Wait until `condition` gives something; panic with `what` after a time that no healthy machine needs.
 pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_mins(1);
     loop {
         if let Some(found) = condition() {
             return found;

@@ -41,7 +41,7 @@ impl Log {
     }
 
     pub fn position_at(&self, offset: Offset) -> Option<Position> {
-        (offset >= self.base && offset <= self.end().offset && offset % RECORD == 0)
+        (offset >= self.base && offset <= self.end().offset && offset.is_multiple_of(RECORD))
             .then(|| self.position(offset))
     }
 

@@ -76,7 +76,7 @@ fn object(context: &mut Context<'_>, key: &[u8]) -> Result<Reply, Failure> {
     let entry = context.keyspace.find(context.client.db, key).ok_or(errors::NO_SUCH_KEY)?;
     let length = match &entry.value {
         Value::String(string) => string.len(),
-        Value::List(list) => list.iter().map(|item| item.len()).sum(),
+        Value::List(list) => list.iter().map(<[u8]>::len).sum(),
     };
     let idle = now.wrapping_sub(entry.accessed);
     Ok(Reply::Status(format!(

@@ -41,6 +41,7 @@ impl Rates {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp)] // the figures are exact
 mod tests {
     use super::*;
 

@@ -73,7 +73,6 @@ impl Leader {
                 }
             }
             Stage::Draining if late => self.resume(now, HandoverEnd::TimedOut, out),
-            Stage::Draining => {}
             Stage::Leveling { end } => {
                 let level = self.committable() >= end && self.changing.is_none();
                 if level || (late && handover.request.force) {
@@ -83,7 +82,7 @@ impl Leader {
                 }
             }
             Stage::Sent { until } if now >= until => self.resume(now, HandoverEnd::TimedOut, out),
-            Stage::Sent { .. } => {}
+            Stage::Draining | Stage::Sent { .. } => {}
         }
     }
 

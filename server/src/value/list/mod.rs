@@ -286,7 +286,7 @@ mod tests {
     fn change(list: &mut List, model: &mut VecDeque<Vec<u8>>, state: &mut u64, sizes: &[usize]) {
         let size = sizes[random(state) % sizes.len()];
         let item = vec![b'a' + (random(state) % 4) as u8; size];
-        let end = if random(state) % 2 == 0 { End::Left } else { End::Right };
+        let end = if random(state).is_multiple_of(2) { End::Left } else { End::Right };
         let index = random(state) % (model.len() + 1);
         match random(state) % 100 {
             0..50 => {
