@@ -158,7 +158,16 @@ impl Candidate {
         } else if read.as_ref().map(|(config, _)| config.stamp()) < pending.base.as_ref().map(Config::stamp)
             && read.is_some()
         {
-            // Older than what the write builds on: a server that lags.
+            // Older than what the write builds on. A server that lags, unless a fresh read after a write that was beaten
+            // says so: then the registry went back in time, and the write with it.
+            match pending.state {
+                State::Flying => {}
+                State::Undecided => {
+                    pending.state = State::Flying;
+                    out.push(Action::Write { config: pending.write.clone(), expected: pending.expected });
+                }
+                State::Beaten => self.gone(now, out),
+            }
         } else {
             self.gone(now, out);
         }

@@ -110,19 +110,32 @@ impl Driver {
                         let _ = done.send(());
                         return;
                     }
-                    Some(message) => self.message(message),
+                    Some(message) => {
+                        self.message(message);
+                        // Writes that never end must not keep their own acks waiting.
+                        self.frames();
+                    }
                     None => return,
                 },
                 event = self.frames.recv() => {
                     let Some(event) = event else { return };
                     self.turn(event);
-                    for _ in 0..EVENTS_PER_TURN {
-                        let Ok(event) = self.frames.try_recv() else { break };
-                        self.feed(event);
-                    }
-                    self.settle();
+                    self.frames();
                 }
             }
+        }
+    }
+
+    /// Takes what frames are there.
+    fn frames(&mut self) {
+        let mut any = false;
+        for _ in 0..EVENTS_PER_TURN {
+            let Ok(event) = self.frames.try_recv() else { break };
+            self.feed(event);
+            any = true;
+        }
+        if any {
+            self.settle();
         }
     }
 

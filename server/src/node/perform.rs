@@ -12,7 +12,6 @@ use crate::replication::member::{Memory, Stamp};
 use crate::replication::position::{Epoch, Offset, Position};
 use crate::replication::protocol::{ConnectionId, Event};
 use crate::replication::storage::StorageError;
-use crate::replication::time::Time;
 use crate::replication::wire::{self, Body, Frame, Hello};
 
 impl Driver {
@@ -83,7 +82,9 @@ impl Driver {
             stands = to;
         }
         if done {
-            self.state.unsettled = None;
+            // What both logs share need not be committed: the new leader may yet lose it to another.
+            let committed = self.node.net.gate.committed();
+            self.state.unsettled = Some(stands.offset).filter(|offset| *offset > committed);
             self.state.show = true;
         }
         self.applier.resume(stands);
@@ -177,7 +178,7 @@ impl Driver {
         self.applier.finish(self.node.log.end_offset());
         self.applier.hold();
         self.node.epoch.store(epoch, Ordering::Release);
-        self.node.net.gate.set_lease(Time::ZERO);
+        self.node.net.gate.begin_term();
         self.state.leading = true;
         self.state.writable = false;
         self.state.attached = true;

@@ -231,9 +231,11 @@ impl Follower {
         out: &mut Vec<Action>,
     ) {
         let link = self.is_link(connection);
-        // A leader closes in order only when it has no lease any more: it died, or it stepped down. Unless it has
-        // welcomed this node anew since: then that connection counts.
-        if ending == Ending::Orderly && self.attached && (link || self.lost == Some(connection)) {
+        let welcomed = link && !matches!(self.link, Link::Opening(_) | Link::Greeted(_));
+        // A leader closes in order only when it has no lease by this connection any more: it died, or it stepped down.
+        // One that never welcomed this connection may still have a lease by an earlier one, and once it has welcomed a
+        // later one, that counts.
+        if ending == Ending::Orderly && self.attached && (welcomed || self.lost == Some(connection)) {
             self.released = true;
             common.promises.released_by(&self.leader);
         }
@@ -243,7 +245,9 @@ impl Follower {
         if matches!(self.link, Link::Copying(_)) {
             out.push(Action::CopyAbort);
         }
-        self.lost = Some(connection);
+        if welcomed {
+            self.lost = Some(connection);
+        }
         let retry_at = if self.streaming() { now } else { now.plus(RETRY) };
         if !matches!(self.link, Link::Installing(_)) {
             self.link = Link::Down { retry_at };

@@ -140,6 +140,13 @@ impl Gate {
         }
     }
 
+    /// A leadership begins: what is committed in it is told anew. What the node knew before may lie beyond its log, if
+    /// that was cut back or replaced since.
+    pub fn begin_term(&self) {
+        self.lease.store(0, Ordering::Release);
+        self.commit.store(0, Ordering::Release);
+    }
+
     /// The lease holds until then; `Time::ZERO`: there is none, `Time::MAX`: none is needed.
     pub fn set_lease(&self, until: Time) {
         self.lease.store(until.nanos(), Ordering::Release);
@@ -202,6 +209,20 @@ mod tests {
         gate.end_term();
         assert_eq!(gate.pass(0, 10), Pass::Void);
         assert_eq!(gate.pass(1, 10), Pass::Leave);
+    }
+
+    #[test]
+    fn a_leadership_begins_with_nothing_committed() {
+        let gate = Gate::new(1000);
+        gate.begin_term();
+        gate.set_lease(Time::MAX);
+        assert_eq!(
+            gate.pass(0, 600),
+            Pass::Wait,
+            "what was committed in another log says nothing of this one"
+        );
+        gate.commit(600);
+        assert_eq!(gate.pass(0, 600), Pass::Leave);
     }
 
     #[tokio::test]

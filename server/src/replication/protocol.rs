@@ -17,9 +17,10 @@
 //! *The watch.* A kernel that closes a socket with unread bytes (acks, say) sends a reset, which proves nothing. So the
 //! follower's adapter, once it has seen a `Welcome`, opens a second connection to the same address and sends one `Watch`
 //! with the token of the Welcome. The leader's adapter checks the password and that the token names a connection of that
-//! member, then reads and sends nothing on it, and lets go of it when (and only when) it lets go of the connection that
-//! it watches. When the watch ends in order, the follower's adapter delivers `Closed { Orderly }` for the *watched*
-//! connection, whether or not that has ended before. A watch that breaks, or can't be opened, means nothing.
+//! member, answers with one byte, then reads and sends nothing on it, and lets go of it when (and only when) it lets go
+//! of the connection that it watches. When the watch ends in order, the follower's adapter delivers `Closed { Orderly }` for the *watched*
+//! connection, whether or not that has ended before. A watch that breaks, can't be opened, or ends before the byte came
+//! means nothing.
 
 use super::history::History;
 use super::member::{Config, Durability, Member, Memory, NodeInfo, Stamp};
@@ -216,8 +217,7 @@ pub enum Action {
     CopyChunk {
         bytes: Bytes,
     },
-    /// Put the received data in the place of the old. The `Remember` before it must be on disk first. Answered by
-    /// `Installed`.
+    /// Put the received data in the place of the old. Answered by `Installed`.
     Install,
     /// Give up a copy under way.
     CopyAbort,
@@ -264,7 +264,8 @@ pub enum Action {
     Refresh,
     /// Keep this under `/nodes/<own id>`.
     Announce(Box<NodeInfo>),
-    /// Keep this on disk. In order, but nothing need wait for it (except `Install`).
+    /// Keep this on disk, before anything that is ordered after it: records are not kept by a node that could forget
+    /// which cluster they belong to, nor led by one that could forget its configuration.
     Remember(Memory),
     /// For the log of the process.
     Note(Note),

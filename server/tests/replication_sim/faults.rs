@@ -118,6 +118,7 @@ impl World {
                 let known = self.hosts.iter().all(|host| host.disk.memory.config.is_some());
                 if known && self.rng.percent(30) {
                     self.zoo.wipe(self.now);
+                    self.drop_writes();
                     for host in 0..self.hosts.len() {
                         self.zoo_break(host);
                     }
@@ -138,7 +139,6 @@ impl World {
         self.hosts[host].zoo_connected = false;
         self.hosts[host].zoo_link += 1;
         self.hosts[host].zoo_flying.clear();
-        self.hosts[host].disk_last = 0;
         let session = self.hosts[host].session;
         let expire = self.rng.between(1_000, 5_000) * MS;
         self.after(expire, Item::ZooExpire(host, session));

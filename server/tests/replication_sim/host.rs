@@ -32,7 +32,6 @@ pub struct Host {
     pub zoo_last: u64,
     pub zoo_flying: Vec<String>,
     pub session: u64,
-    pub disk_last: u64,
     pub answered_after_healing: bool,
 }
 
@@ -74,7 +73,6 @@ impl Host {
             zoo_last: 0,
             zoo_flying: Vec::new(),
             session: 0,
-            disk_last: 0,
             answered_after_healing: false,
         }
     }
@@ -269,19 +267,7 @@ impl World {
             }
             Action::Undrain => process.draining = false,
             Action::HandoverEnded(_) | Action::Follow { .. } | Action::Note(_) => {}
-            Action::Remember(memory) => {
-                let late = !self.faults.contains(&crate::faults::Kind::ZooWipe) && self.rng.percent(30);
-                let generation = self.hosts[host].generation;
-                // In order: one that is late holds up those behind it.
-                let delay = if late { self.rng.below(20 * MS) } else { 0 };
-                let time = self.hosts[host].disk_last.max(self.now + delay);
-                self.hosts[host].disk_last = time;
-                if time == self.now {
-                    self.hosts[host].disk.memory = memory;
-                } else {
-                    self.at(time, Item::Persist(host, generation, Box::new(memory)));
-                }
-            }
+            Action::Remember(memory) => self.hosts[host].disk.memory = memory,
             Action::Write { config, expected } => self.zoo_send(host, config, expected),
             Action::Refresh => {
                 let link = self.hosts[host].zoo_link;
@@ -384,8 +370,6 @@ impl World {
     fn install(&mut self, host: usize, events: &mut VecDeque<Event>) {
         let it = &mut self.hosts[host];
         let process = it.process.as_mut().expect("only living processes act");
-        // What must be remembered first is on disk first.
-        it.disk.memory = process.machine.memory().clone();
         let Some((position, mut data)) = process.copy.take() else {
             events.push_back(Event::Installed { position: None });
             return;

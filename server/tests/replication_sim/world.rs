@@ -4,7 +4,7 @@ use crate::check::Checker;
 use crate::host::Host;
 use crate::rng::Rng;
 use crate::zoo::Zoo;
-use botellier_server::replication::member::{Config, Durability, Memory};
+use botellier_server::replication::member::{Config, Durability};
 use botellier_server::replication::protocol::{ConnectionId, Ending, Event};
 use botellier_server::replication::wire::Frame;
 use std::cmp::Reverse;
@@ -35,7 +35,6 @@ pub enum Item {
     Fault,
     Restart(usize),
     Wake(usize),
-    Persist(usize, u64, Box<Memory>),
     Synced(usize, u64, u64),
     ZooWrite {
         host: usize,
@@ -159,6 +158,11 @@ impl World {
         flying.collect()
     }
 
+    /// An ensemble that is wiped takes what was on its way to it along.
+    pub fn drop_writes(&mut self) {
+        self.items.retain(|_, item| !matches!(item, Item::ZooWrite { .. }));
+    }
+
     pub fn after(&mut self, delay: u64, item: Item) {
         self.at(self.now + delay, item);
     }
@@ -233,11 +237,6 @@ impl World {
             Item::Fault => self.fault(),
             Item::Restart(host) => self.restart(host),
             Item::Wake(host) => self.wake(host),
-            Item::Persist(host, generation, memory) => {
-                if self.alive(host, generation) {
-                    self.hosts[host].disk.memory = *memory;
-                }
-            }
             Item::Synced(host, generation, upto) => self.synced(host, generation, upto),
             Item::ZooWrite { host, link, config, expected } => self.zoo_write(host, link, *config, expected),
             Item::ZooNotify { host, link, nodes } => self.zoo_notify(host, link, nodes),

@@ -40,6 +40,10 @@ const SECOND_OPINION: Duration = Duration::from_millis(30);
 const CONNECT: Duration = Duration::from_secs(1);
 /// Who connects must say who he is within this time.
 const GREETING: Duration = Duration::from_secs(5);
+/// What the leader answers on a second connection.
+const WATCHING: u8 = 1;
+/// What the system may hold that was not yet sent, beside which a heartbeat must wait.
+const UNSENT_MAX: u32 = 256 * 1024;
 /// Events of connections that wait for the protocol; beyond it connections are not read.
 pub const EVENTS_MAX: usize = 256;
 
@@ -232,9 +236,13 @@ impl Links {
         link::run(self.clone(), connection, stream, input, control).await;
     }
 
-    /// Hold a replica's second connection until its first is closed, or the replica closes it.
+    /// Hold a replica's second connection until its first is closed, or the replica closes it. One byte says that it is
+    /// held: an end before that (of a greeting that came too late, say) is none of the first connection's.
     async fn keep_watch(&self, watch: &Watch, mut stream: TcpStream) {
         let Some(mut alive) = self.alive(ConnectionId::incoming(watch.token)) else { return };
+        if tokio::io::AsyncWriteExt::write_u8(&mut stream, WATCHING).await.is_err() {
+            return;
+        }
         tokio::select! {
             () = gone(&mut alive) => {}
             _ = stream.read_u8() => {}
@@ -264,7 +272,12 @@ impl Links {
             }
             let ended = tokio::select! {
                 () = gone(&mut alive) => return,
-                ended = stream.read_u8() => ended,
+                ended = async {
+                    if stream.read_u8().await.ok() != Some(WATCHING) {
+                        return Err(io::ErrorKind::ConnectionAborted.into());
+                    }
+                    stream.read_u8().await
+                } => ended,
             };
             // Anything but an end in order proves nothing.
             if ended.is_err_and(|error| error.kind() == io::ErrorKind::UnexpectedEof) {
@@ -293,7 +306,9 @@ async fn gone(alive: &mut watch::Receiver<bool>) {
 
 fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    socket2::SockRef::from(stream).set_tcp_user_timeout(Some(STUCK))
+    let socket = socket2::SockRef::from(stream);
+    socket.set_tcp_notsent_lowat(UNSENT_MAX)?;
+    socket.set_tcp_user_timeout(Some(STUCK))
 }
 
 async fn first_frame(stream: &mut TcpStream, input: &mut BytesMut) -> io::Result<Frame> {
