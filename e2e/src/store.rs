@@ -22,6 +22,7 @@ const CONDITIONS: [&str; 4] = ["Available", "SyncedReplica", "RoutingInSync", "Z
 pub struct Store {
     pub kubectl: Kubectl,
     tools: Kubectl,
+    operator: Kubectl,
     /// The cluster's script, for `cut` and `plug`.
     cluster: String,
     /// The manifest's text.
@@ -37,7 +38,13 @@ pub struct Leader {
 
 impl Store {
     pub fn new(namespace: &str, cluster: String, sample: String) -> Self {
-        Self { kubectl: Kubectl::new(namespace), tools: Kubectl::new(TOOLS_NAMESPACE), cluster, sample }
+        Self {
+            kubectl: Kubectl::new(namespace),
+            tools: Kubectl::new(TOOLS_NAMESPACE),
+            operator: Kubectl::new(OPERATOR_NAMESPACE),
+            cluster,
+            sample,
+        }
     }
 
     /// Makes the namespace, which admits restricted pods only, and applies the sample in it.
@@ -195,10 +202,14 @@ impl Store {
 
     /// Scales the operator and waits until it is so.
     pub fn scale_operator(&self, replicas: u32) -> Result<(), String> {
-        let operator = Kubectl::new(OPERATOR_NAMESPACE);
-        operator.run(&["scale", "deployment", "botellier-operator", &format!("--replicas={replicas}")])?;
+        self.operator.run(&[
+            "scale",
+            "deployment",
+            "botellier-operator",
+            &format!("--replicas={replicas}"),
+        ])?;
         wait_for("the operator's pods", HEALTHY_TIME_MAX, || {
-            let pods = operator.list(&["pods", "-l", OPERATOR_LABEL])?;
+            let pods = self.operator.list(&["pods", "-l", OPERATOR_LABEL])?;
             let ready = pods.iter().filter(|pod| holds(pod, "Ready").is_ok()).count();
             let done = pods.len() == replicas as usize && ready == pods.len();
             if done { Ok(()) } else { Err(format!("{ready} of {} ready, want {replicas}", pods.len())) }
