@@ -119,7 +119,6 @@ pub fn run(options: &Options) -> Result<(), String> {
     let sample = std::fs::read_to_string(&options.sample)
         .map_err(|error| format!("{}: {error}", options.sample.display()))?;
     let store = Store::new(NAMESPACE, options.cluster.clone(), sample);
-    store.wipe()?;
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     for scenario in &SCENARIOS {
         if !options.only.is_empty() && !options.only.iter().any(|name| name == scenario.name) {
