@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const PROGRESS_TIME_MAX: Duration = Duration::from_secs(90);
 /// So many acknowledged writes are a writer at work, at some hundreds a second.
@@ -23,8 +23,11 @@ pub struct Session {
 impl Session {
     /// Starts it on a node other than `avoided`, and waits until it writes.
     pub fn start(store: &Store, run: &str, avoided: &str) -> Result<Self, String> {
+        // A store may hold what an earlier run of the same scenario wrote.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| error.to_string())?;
+        let run = format!("{run}-{}", now.as_millis());
         let address = format!("{}:6379", store.host());
-        let arguments = ["botellier-e2e", "write", "--address", &address, "--run", run];
+        let arguments = ["botellier-e2e", "write", "--address", &address, "--run", &run];
         let mut command = store.in_cluster(avoided, &arguments)?;
         let mut process = command
             .stdin(Stdio::piped())
