@@ -56,26 +56,20 @@ const ENTRY_BYTES: usize = size_of::<crate::keyspace::Entry>() + 16;
 const SHARED_BYTES: usize = 32;
 
 fn usage(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
-    let samples = match args.integer("count")? {
-        Some(count) if count < 0 => return Err(errors::SYNTAX),
-        Some(0) => usize::MAX,
-        Some(count) => count as usize,
-        None => 5,
-    };
+    // Nothing is sampled: values know what they take.
+    if args.integer("count")?.is_some_and(|count| count < 0) {
+        return Err(errors::SYNTAX);
+    }
     let key = args.word(2);
     let Some(entry) = context.keyspace.find(context.client.db, key) else { return Ok(Reply::Null) };
-    Ok((ENTRY_BYTES + key.len() + of_value(&entry.value, samples)).into())
+    Ok((ENTRY_BYTES + key.len() + of_value(&entry.value)).into())
 }
 
-fn of_value(value: &Value, samples: usize) -> usize {
+fn of_value(value: &Value) -> usize {
     match value {
         Value::String(Str::Int(_)) => 0,
         Value::String(string) => SHARED_BYTES + string.len(),
-        Value::List(list) => {
-            let looked_at = list.len().min(samples).max(1);
-            let bytes: usize = list.iter().take(samples).map(|item| SHARED_BYTES + item.len()).sum();
-            size_of::<crate::value::List>() + bytes * list.len() / looked_at
-        }
+        Value::List(list) => list.allocated(),
     }
 }
 
