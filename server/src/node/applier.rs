@@ -12,7 +12,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::SharedEngine;
 use super::applied::Applied;
-use crate::replication::log::{Log, Record, Records};
+use crate::replication::log::{Log, ReadError, Record, Records};
 use crate::replication::position::{Offset, Position};
 
 /// Records applied under one hold of the engine's lock: some hundred microseconds of work.
@@ -144,12 +144,10 @@ fn apply(
         Some(reader) => reader,
         None => log.records(from).map_err(|error| error.to_string())?,
     };
-    let mut batch: Vec<Record> = Vec::with_capacity(RECORDS_PER_LOCK);
-    while batch.len() < RECORDS_PER_LOCK
-        && let Some(record) = reader.next_until(target).map_err(|error| error.to_string())?
-    {
-        batch.push(record);
-    }
+    let Some(batch) = read_batch(&mut reader, target)? else {
+        // The log was cut, beyond what is applied, since the reader was opened: another one is.
+        return Ok(());
+    };
     let mut engine = engine.lock();
     for record in &batch {
         engine.replay(record.time_ms, &record.payload).map_err(|error| error.to_string())?;
@@ -166,4 +164,18 @@ fn apply(
     }
     *records = Some(reader);
     Ok(())
+}
+
+/// Some records up to `target`; `None` if the log was cut since the reader was opened.
+fn read_batch(reader: &mut Records, target: Offset) -> Result<Option<Vec<Record>>, String> {
+    let mut batch = Vec::with_capacity(RECORDS_PER_LOCK);
+    while batch.len() < RECORDS_PER_LOCK {
+        match reader.next_until(target) {
+            Ok(Some(record)) => batch.push(record),
+            Ok(None) => break,
+            Err(ReadError::Cut) => return Ok(None),
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Ok(Some(batch))
 }

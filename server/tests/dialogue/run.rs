@@ -1,6 +1,6 @@
 //! Holds a dialogue with a peer.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -51,7 +51,7 @@ pub trait Peer {
 
 pub fn run(name: &str, script: &Script, who: Who, peer: &mut dyn Peer) -> Vec<String> {
     let mut dialogue =
-        Dialogue { who, peer, captured: Captured::new(), blocked: BTreeMap::new(), only: None };
+        Dialogue { who, peer, captured: Captured::new(), blocked: BTreeSet::new(), only: None };
     let mut disagreements = Vec::new();
     let mut steps = script.steps.iter().peekable();
     while let Some((line, step)) = steps.next() {
@@ -80,7 +80,7 @@ struct Dialogue<'p> {
     who: Who,
     peer: &'p mut dyn Peer,
     captured: Captured,
-    blocked: BTreeMap<String, ()>,
+    blocked: BTreeSet<String>,
     only: Option<Side>,
 }
 
@@ -135,7 +135,7 @@ impl Dialogue<'_> {
     fn expect(&mut self, connection: &str, what: &What) -> Result<(), String> {
         match what {
             What::Blocked => {
-                self.blocked.insert(connection.to_owned(), ());
+                self.blocked.insert(connection.to_owned());
                 self.peer.blocked(self.blocked.len())
             }
             What::Nothing => {

@@ -1,4 +1,5 @@
 //! The parser with declarations of its own, shaped as those of many commands are.
+#![allow(clippy::items_after_statements)] // a declaration stands where it is used
 
 use super::*;
 use crate::command::spec::{KeyFlags, KeySpec};

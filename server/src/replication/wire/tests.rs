@@ -1,3 +1,5 @@
+//! Frames come back as they went, and what is no frame is refused.
+
 use super::*;
 
 fn every_body() -> Vec<Body> {
