@@ -84,16 +84,7 @@ impl World {
                     self.block(other, host, length);
                 }
             }
-            Kind::Isolate => {
-                let length = self.rng.between(50, 3_000) * MS;
-                for other in 0..self.hosts.len() {
-                    self.block(host, other, length);
-                    self.block(other, host, length);
-                }
-                if self.rng.percent(50) {
-                    self.zoo_cut(host, length);
-                }
-            }
+            Kind::Isolate => self.isolate(host),
             Kind::Snap => {
                 let pipes: Vec<u64> = self.pipes.keys().copied().collect();
                 if !pipes.is_empty() {
@@ -126,6 +117,17 @@ impl World {
             }
             Kind::Handover => self.handover(host),
             Kind::Trim => self.trim(host),
+        }
+    }
+
+    fn isolate(&mut self, host: usize) {
+        let length = self.rng.between(50, 3_000) * MS;
+        for other in 0..self.hosts.len() {
+            self.block(host, other, length);
+            self.block(other, host, length);
+        }
+        if self.rng.percent(50) {
+            self.zoo_cut(host, length);
         }
     }
 
