@@ -65,8 +65,9 @@ enum Over {
     QueryLimit,
 }
 
+/// What is handed from method to method as `net` is what all connections share: the engine's lock is held by reference
+/// to it while the connection's own state changes.
 pub(super) struct Connection {
-    net: Arc<Net>,
     id: ClientId,
     wake: Arc<Notify>,
     stream: TcpStream,
@@ -97,11 +98,9 @@ pub(super) struct Connection {
 type Forwarding = Pin<Box<dyn Future<Output = Result<Vec<u8>, forward::Failed>> + Send>>;
 
 impl Connection {
-    pub fn new(net: Arc<Net>, id: ClientId, wake: Arc<Notify>, stream: TcpStream) -> Self {
-        let config = net.engine.lock().server.config.clone();
+    pub fn new(id: ClientId, wake: Arc<Notify>, config: Arc<Config>, stream: TcpStream) -> Self {
         let limits = limits(&config, !config.passwords().required());
         Self {
-            net,
             id,
             wake,
             stream,
@@ -124,13 +123,13 @@ impl Connection {
         }
     }
 
-    pub async fn run(mut self) {
-        let over = match self.serve().await {
+    pub async fn run(mut self, net: Arc<Net>) {
+        let over = match self.serve(&net).await {
             Ok(()) => Over::Closed,
             Err(over) => over,
         };
-        self.net.gate.give_up(&mut self.place);
-        self.net.engine.lock().disconnect(self.id);
+        net.gate.give_up(&mut self.place);
+        net.engine.lock().disconnect(self.id);
         match over {
             Over::OutputLimit | Over::QueryLimit => {
                 tracing::warn!(client = self.id, unsent = self.output.len(), "connection closed: {over}");
@@ -139,20 +138,20 @@ impl Connection {
         }
     }
 
-    async fn serve(&mut self) -> Result<(), Over> {
+    async fn serve(&mut self, net: &Arc<Net>) -> Result<(), Over> {
         let wake = self.wake.clone();
         let mut woken = pin!(wake.notified());
         loop {
-            match poll_fn(|cx| self.poll_event(cx, &wake, woken.as_mut())).await? {
+            match poll_fn(|cx| self.poll_event(net, cx, &wake, woken.as_mut())).await? {
                 Event::Read if self.waits() || self.closing => self.waiting_input()?,
-                Event::Read => self.work()?,
-                Event::Woken => self.look()?,
+                Event::Read => self.work(net)?,
+                Event::Woken => self.look(net)?,
                 Event::End if self.waits() || self.output.len() == 0 => return Ok(()),
                 // The peer may have closed its sending half only: what it asked for is still answered.
                 Event::End => self.closing = true,
                 Event::Sent => return Ok(()),
                 Event::TooSlow => return Err(Over::OutputLimit),
-                Event::Forwarded(reply) => self.forwarded(reply)?,
+                Event::Forwarded(reply) => self.forwarded(net, reply)?,
             }
         }
     }
@@ -164,6 +163,7 @@ impl Connection {
 
     fn poll_event<'w>(
         &mut self,
+        net: &Net,
         cx: &mut Context<'_>,
         wake: &'w Notify,
         mut woken: Pin<&mut Notified<'w>>,
@@ -173,7 +173,7 @@ impl Connection {
             woken.set(wake.notified());
             return Poll::Ready(Ok(Event::Woken));
         }
-        self.poll_send(cx)?;
+        self.poll_send(net, cx)?;
         if self.closing && self.output.len() == 0 {
             return Poll::Ready(Ok(Event::Sent));
         }
@@ -209,9 +209,9 @@ impl Connection {
     }
 
     /// Send what may leave, as far as the socket takes it.
-    fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<(), Over> {
+    fn poll_send(&mut self, net: &Net, cx: &mut Context<'_>) -> Result<(), Over> {
         loop {
-            self.release(cx)?;
+            self.release(net, cx)?;
             if self.output.free() == 0 {
                 break;
             }
@@ -231,9 +231,9 @@ impl Connection {
     }
 
     /// Ask the gate about replies that are held.
-    fn release(&mut self, cx: &Context<'_>) -> Result<(), Over> {
+    fn release(&mut self, net: &Net, cx: &Context<'_>) -> Result<(), Over> {
         while let Some(hold) = self.output.held() {
-            match self.net.gate.poll_pass(&mut self.place, hold.term, offset(hold.after), cx) {
+            match net.gate.poll_pass(&mut self.place, hold.term, offset(hold.after), cx) {
                 Poll::Ready(Pass::Leave) => self.output.release(),
                 Poll::Ready(Pass::Void) => return Err(Over::Killed),
                 Poll::Ready(Pass::Wait) | Poll::Pending => break,
@@ -265,13 +265,13 @@ impl Connection {
     }
 
     /// Run the complete requests that are there.
-    fn work(&mut self) -> Result<(), Over> {
+    fn work(&mut self, net: &Arc<Net>) -> Result<(), Over> {
         while !self.waits() && !self.closing {
             if self.next == self.batch.len() {
                 match self.broken.take() {
                     // The requests before it may have authenticated the client.
                     Some(broken) if broken.is_for_strangers() && self.limits.authenticated => {}
-                    Some(broken) => return self.break_off(broken),
+                    Some(broken) => return self.break_off(net, broken),
                     None => {}
                 }
                 self.next = 0;
@@ -283,7 +283,7 @@ impl Connection {
                     break;
                 }
             }
-            self.execute()?;
+            self.execute(net)?;
         }
         if self.parser.buffer.is_empty() && self.parser.buffer.capacity() > KEPT_BYTES_MAX {
             self.parser.buffer = bytes::BytesMut::new();
@@ -292,11 +292,11 @@ impl Connection {
     }
 
     /// A protocol error is answered once; then the connection ends.
-    fn break_off(&mut self, error: ParseError) -> Result<(), Over> {
+    fn break_off(&mut self, net: &Net, error: ParseError) -> Result<(), Over> {
         if error == ParseError::QueryLimit {
             return Err(Over::QueryLimit);
         }
-        self.net.metrics.protocol_errors.add(1);
+        net.metrics.protocol_errors.add(1);
         tracing::debug!(client = self.id, "{error}");
         let reply = Failure::text(error.to_string()).into();
         self.outs.push(Out { reply, after: 0, protocol: Protocol::Resp2 });
@@ -306,14 +306,13 @@ impl Connection {
     }
 
     /// Run the rest of the batch under one lock.
-    fn execute(&mut self) -> Result<(), Over> {
-        let net = self.net.clone();
+    fn execute(&mut self, net: &Arc<Net>) -> Result<(), Over> {
         let mut engine = net.engine.lock();
         match engine.execute(self.id, &self.batch, self.next, now_ms()) {
             Progress::Done => self.next = self.batch.len(),
             Progress::Blocked(next) => {
                 self.next = next;
-                self.net.attention.notify_one();
+                net.attention.notify_one();
             }
             Progress::Close => {
                 self.next = self.batch.len();
@@ -321,13 +320,13 @@ impl Connection {
             }
             Progress::Forward(index) => {
                 self.next = index + 1;
-                self.forwarding = self.pass_on(&engine, index);
+                self.forwarding = self.pass_on(net, &engine, index);
                 if self.forwarding.is_none() {
                     return Err(Over::Killed);
                 }
             }
         }
-        self.take(engine)?;
+        self.take(net, engine)?;
         if self.next == self.batch.len() {
             self.batch.clear();
             self.next = 0;
@@ -336,7 +335,7 @@ impl Connection {
     }
 
     /// Pass a request on to the leader.
-    fn pass_on(&self, engine: &Engine, index: usize) -> Option<Forwarding> {
+    fn pass_on(&self, net: &Arc<Net>, engine: &Engine, index: usize) -> Option<Forwarding> {
         let client = engine.clients.get(self.id)?;
         let mut bytes = Vec::new();
         forward::encode(self.batch.get(index).rest(0), &mut bytes);
@@ -347,12 +346,12 @@ impl Connection {
             protocol: client.protocol,
             bytes,
         };
-        let net = self.net.clone();
+        let net = net.clone();
         Some(Box::pin(async move { net.leader.forward(request).await }))
     }
 
     /// The reply of the leader goes to the client as it came.
-    fn forwarded(&mut self, reply: Result<Vec<u8>, forward::Failed>) -> Result<(), Over> {
+    fn forwarded(&mut self, net: &Arc<Net>, reply: Result<Vec<u8>, forward::Failed>) -> Result<(), Over> {
         self.forwarding = None;
         let reply = match reply {
             Ok(reply) => reply,
@@ -362,25 +361,24 @@ impl Connection {
             }
             Err(after @ forward::Failed::After(_)) => return Err(Over::LeaderLost(after)),
         };
-        if let Some(client) = self.net.engine.lock().clients.get_mut(self.id) {
+        if let Some(client) = net.engine.lock().clients.get_mut(self.id) {
             if client.reply_mode == ReplyMode::On {
                 self.output.add_raw(&reply);
             }
             client.end_command();
         }
-        self.work()
+        self.work(net)
     }
 
     /// The engine has output, or the client waits no longer, or it is to be closed.
-    fn look(&mut self) -> Result<(), Over> {
-        let net = self.net.clone();
-        self.take(net.engine.lock())?;
-        self.work()
+    fn look(&mut self, net: &Arc<Net>) -> Result<(), Over> {
+        self.take(net, net.engine.lock())?;
+        self.work(net)
     }
 
     /// Take the client's output and state, and leave the engine.
-    fn take(&mut self, mut engine: MutexGuard<'_, Engine>) -> Result<(), Over> {
-        let term = self.net.gate.term();
+    fn take(&mut self, net: &Net, mut engine: MutexGuard<'_, Engine>) -> Result<(), Over> {
+        let term = net.gate.term();
         if !Arc::ptr_eq(&self.config, &engine.server.config) {
             self.config = engine.server.config.clone();
         }
@@ -404,16 +402,16 @@ impl Connection {
         let authenticated = client.authenticated || !needs_password;
         drop(engine);
         self.limits = limits(&self.config, authenticated);
-        self.net.metrics.net_input_bytes.add(std::mem::take(&mut self.read));
-        self.net.metrics.net_output_bytes.add(std::mem::take(&mut self.sent));
-        (self.net.flush)();
+        net.metrics.net_input_bytes.add(std::mem::take(&mut self.read));
+        net.metrics.net_output_bytes.add(std::mem::take(&mut self.sent));
+        (net.flush)();
         let after = self.outs.iter().map(|out| out.after).max().unwrap_or(0);
-        let pass = if after == 0 { Pass::Leave } else { self.net.gate.pass(term, offset(after)) };
+        let pass = if after == 0 { Pass::Leave } else { net.gate.pass(term, offset(after)) };
         let wait = match pass {
             Pass::Leave => None,
             Pass::Wait => {
-                let leads = self.net.gate.pass(term, 0) == Pass::Leave;
-                let free = if leads { self.net.gate.committed().max(LEASE_ONLY) } else { 0 };
+                let leads = net.gate.pass(term, 0) == Pass::Leave;
+                let free = if leads { net.gate.committed().max(LEASE_ONLY) } else { 0 };
                 Some(Wait { term, after, free })
             }
             Pass::Void => return Err(Over::Killed),

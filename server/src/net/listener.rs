@@ -52,7 +52,7 @@ fn admit(net: &Arc<Net>, stream: TcpStream) -> io::Result<()> {
     if config.tcp_keepalive > 0 {
         keep_alive(&stream, config.tcp_keepalive)?;
     }
-    tokio::spawn(Connection::new(net.clone(), id, wake, stream).run());
+    tokio::spawn(Connection::new(id, wake, config, stream).run(net.clone()));
     tracing::debug!(client = id, %peer, at = now_ms(), "accepted");
     Ok(())
 }

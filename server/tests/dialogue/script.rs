@@ -19,6 +19,9 @@ pub struct Script {
 pub enum Side {
     Ours,
     Redis,
+    /// Both over TCP.
+    Tcp,
+    /// Ours over TCP.
     Server,
 }
 
@@ -27,7 +30,8 @@ impl Side {
         match word {
             "ours" => Some(Side::Ours),
             "redis" => Some(Side::Redis),
-            "tcp" => Some(Side::Server),
+            "tcp" => Some(Side::Tcp),
+            "server" => Some(Side::Server),
             _ => None,
         }
     }
@@ -36,7 +40,8 @@ impl Side {
         match self {
             Side::Ours => who != Who::Redis,
             Side::Redis => who == Who::Redis,
-            Side::Server => who != Who::Engine,
+            Side::Tcp => who != Who::Engine,
+            Side::Server => who == Who::Server,
         }
     }
 }
@@ -189,12 +194,29 @@ impl Parser {
         self.differs &= !answered;
         let words = |text: &str| split_args(text.as_bytes()).map_err(|error| error.to_string());
         let request = match rest.strip_prefix('!') {
-            Some(raw) => Request::Raw(words(raw)?.concat()),
+            Some(raw) => Request::Raw(repeated(words(raw)?)?),
             None => Request::Words(words(rest)?),
         };
         let until = std::mem::take(&mut self.until);
         Ok(Step::Send { connection: connection.into(), request, until })
     }
+}
+
+/// Joins words; one such as `*70000` stands for so many of the one before.
+fn repeated(words: Vec<Vec<u8>>) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let mut last: Vec<u8> = Vec::new();
+    for word in words {
+        match word.strip_prefix(b"*").and_then(|count| String::from_utf8_lossy(count).parse::<usize>().ok()) {
+            Some(0) => return Err("a word is repeated at least once".into()),
+            Some(count) => bytes.extend(last.repeat(count - 1)),
+            None => {
+                bytes.extend_from_slice(&word);
+                last = word;
+            }
+        }
+    }
+    Ok(bytes)
 }
 
 /// Splits `NAME->REST`.
