@@ -9,7 +9,7 @@ use std::time::Duration;
 use botellier_server::command::server::{Role, Status};
 use botellier_server::config::Config;
 use botellier_server::engine::{Engine, Forgetful, Journal};
-use botellier_server::net::{Net, Pool, now_ms, serve};
+use botellier_server::net::{Net, Pool, Workers, now_ms, serve};
 use botellier_server::replication::gate::Gate;
 use botellier_server::resp::Failure;
 use botellier_server::session::Offset;
@@ -62,6 +62,7 @@ impl Server {
             gate: Arc::new(gate),
             flush: Box::new(|| {}),
             attention: Arc::new(Notify::new()),
+            workers: Workers::here(),
             leader: Pool::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -109,6 +109,8 @@ settings! {
         tcp_keepalive: u64 = "tcp-keepalive", Int(0, INT), "300", Live;
         /// Clients connected at a time; one more is told so and closed.
         maxclients: u32 = "maxclients", Int(1, 4_294_967_295), "10000", Live;
+        /// Threads that serve clients; 0 is one for each processor that the server may use.
+        io_threads: u32 = "io-threads", Int(0, 128), "0", Start;
         /// HTTP port for `/metrics`, `/livez` and `/readyz`; 0 opens none.
         metrics_port: u16 = "metrics-port", Int(0, 65535), "0", Start;
     }

@@ -31,7 +31,11 @@ pub async fn serve(net: Arc<Net>, listener: TcpListener) {
 
 /// Start the task of a new connection, or tell it that there are too many.
 fn admit(net: &Arc<Net>, stream: TcpStream) -> io::Result<()> {
+    let keepalive = net.engine.lock().server.config.tcp_keepalive;
     stream.set_nodelay(true)?;
+    if keepalive > 0 {
+        keep_alive(&stream, keepalive)?;
+    }
     let (peer, local) = (stream.peer_addr()?, stream.local_addr()?);
     let mut engine = net.engine.lock();
     let config = engine.server.config.clone();
@@ -49,10 +53,18 @@ fn admit(net: &Arc<Net>, stream: TcpStream) -> io::Result<()> {
     let (id, wake) = (client.id, client.wake.clone());
     drop(engine);
     net.metrics.connections_received.add(1);
-    if config.tcp_keepalive > 0 {
-        keep_alive(&stream, config.tcp_keepalive)?;
-    }
-    tokio::spawn(Connection::new(id, wake, config, stream).run(net.clone()));
+    // The stream changes to the event loop of the thread that will serve it.
+    let stream = stream.into_std()?;
+    let shared = net.clone();
+    net.workers.spawn(async move {
+        match TcpStream::from_std(stream) {
+            Ok(stream) => Connection::new(id, wake, config, stream).run(shared).await,
+            Err(error) => {
+                tracing::warn!(%error, "can't serve a connection");
+                shared.engine.lock().disconnect(id);
+            }
+        }
+    });
     tracing::debug!(client = id, %peer, at = now_ms(), "accepted");
     Ok(())
 }

@@ -10,6 +10,7 @@ mod connection;
 mod forward;
 mod listener;
 mod output;
+mod workers;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -19,6 +20,7 @@ use tokio::sync::Notify;
 
 pub use forward::Pool;
 pub use listener::serve;
+pub use workers::Workers;
 
 use crate::engine::Engine;
 use crate::metrics::Metrics;
@@ -33,6 +35,7 @@ pub struct Net {
     pub metrics: Arc<Metrics>,
     /// Told when a client began to wait: there may be an order for the node, or a new deadline.
     pub attention: Arc<Notify>,
+    pub workers: Workers,
     /// Connections to the leader, for requests that are passed on.
     pub leader: Pool,
 }

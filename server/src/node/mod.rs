@@ -32,7 +32,7 @@ use crate::config::Config;
 use crate::config::log::LogHandle;
 use crate::engine::Engine;
 use crate::metrics;
-use crate::net::{Net, Pool, now_ms};
+use crate::net::{Net, Pool, Workers, now_ms};
 use crate::replication::gate::Gate;
 use crate::replication::log::{self, Hooks, Log, LogError, Options};
 use crate::replication::meta::MetaError;
@@ -108,7 +108,8 @@ pub async fn run(config: Arc<Config>, loglevel: LogHandle) -> Result<(), NodeErr
     }
     let (held, written) = (Held::default(), watch::Sender::new(0));
     let (storage, found) = open(&config, &held, &written)?;
-    let node = Arc::new(build(&config, storage, written, loglevel));
+    let workers = Workers::start(config.io_threads as usize).map_err(NodeError::Thread)?;
+    let node = Arc::new(build(&config, storage, written, loglevel, workers));
     let metrics = node.net.metrics.clone();
     metrics.health.set_unready("reading the data directory");
     metrics::serve(&config, &metrics).map_err(NodeError::Listen)?;
@@ -191,6 +192,7 @@ fn build(
     storage: Storage,
     written: watch::Sender<Offset>,
     loglevel: LogHandle,
+    workers: Workers,
 ) -> Node {
     let log = storage.log.clone();
     let gate = Arc::new(Gate::new(0));
@@ -213,6 +215,7 @@ fn build(
         }),
         metrics,
         attention: Arc::new(Notify::new()),
+        workers,
         leader: Pool::default(),
     });
     let taker = Taker {

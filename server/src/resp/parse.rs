@@ -309,6 +309,10 @@ fn number_line(
     too_long: ParseError,
 ) -> Result<Option<Option<i64>>, ParseError> {
     let rest = &buffer[*position + 1..];
+    if let Some((number, length)) = short_number(rest) {
+        *position += length + 3;
+        return Ok(Some(Some(number)));
+    }
     let Some(length) = memchr::memchr(b'\r', rest) else {
         return if rest.len() > INLINE_BYTES_MAX { Err(too_long) } else { Ok(None) };
     };
@@ -317,6 +321,21 @@ fn number_line(
     }
     *position += length + 3;
     Ok(Some(integer(&rest[..length])))
+}
+
+/// The number of a complete line of a few digits, as nearly all are, and how many digits.
+fn short_number(rest: &[u8]) -> Option<(i64, usize)> {
+    let mut number = 0;
+    for (index, byte) in rest.iter().take(8).enumerate() {
+        match byte {
+            b'0'..=b'9' => number = number * 10 + i64::from(byte - b'0'),
+            b'\r' if index > 0 && rest.len() > index + 1 && (rest[0] != b'0' || index == 1) => {
+                return Some((number, index));
+            }
+            _ => return None,
+        }
+    }
+    None
 }
 
 fn integer(digits: &[u8]) -> Option<i64> {

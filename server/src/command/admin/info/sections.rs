@@ -27,7 +27,7 @@ pub fn server(context: &mut Context<'_>, lines: &mut Lines) {
     lines.add("lru_clock", (context.keyspace.now / 1000) & 0x00FF_FFFF);
     lines.add("executable", std::env::current_exe().unwrap_or_default().display());
     lines.add("config_file", config.file().unwrap_or(std::path::Path::new("")).display());
-    lines.add("io_threads_active", 0);
+    lines.add("io_threads_active", u8::from(config.io_threads != 1));
 }
 
 pub fn clients(context: &mut Context<'_>, lines: &mut Lines) {
