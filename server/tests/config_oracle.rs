@@ -13,6 +13,8 @@ use tempfile::TempDir;
 const OTHER_DEFAULTS: &[(&str, &str)] = &[
     // An acknowledged write outlives a restart, without anybody having to know of a setting.
     ("appendonly", "yes"),
+    // Every thread serves clients: there is no main thread for the others to help.
+    ("io-threads", "0"),
 ];
 
 /// Settings of both that only Redis lets change at run time.
