@@ -20,9 +20,9 @@ use tempfile::TempDir;
 pub use wire::{Shape, Value};
 
 /// How long a server may take to listen or to answer.
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Ports that are tried.
 const PORTS_MAX: usize = 10;
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A redis-server of its own, with one connection.
 pub struct Redis {

@@ -85,7 +85,10 @@ fn repeated_arguments_leave_words_for_later_ones() {
     static BLPOP: Spec = Spec { args: &[KEY.multiple(), Arg::new("timeout", Kind::Double)], ..Spec::BASE };
     assert_eq!(ok(&BLPOP, "blpop a b 0", &["key", "timeout"]), "key=a,b timeout=0");
     fails(&BLPOP, "blpop 0");
+}
 
+#[test]
+fn blocks_are_repeated_as_a_whole() {
     static ZADD: Spec = Spec {
         args: &[
             KEY,
@@ -101,7 +104,10 @@ fn repeated_arguments_leave_words_for_later_ones() {
     assert_eq!(ok(&ZADD, "zadd k ch 1 a 2 b", &["change", "data"]), "change= data=1,a,2,b");
     fails(&ZADD, "zadd k 1 a 2");
     fails(&ZADD, "zadd k ch");
+}
 
+#[test]
+fn as_many_ids_as_keys() {
     static XREAD: Spec = Spec {
         keys: &[KeySpec {
             flags: KeyFlags::RO,
@@ -211,7 +217,10 @@ fn alternatives_with_and_without_tokens() {
     let all = "strategy=MAXLEN about= threshold=9 given=5-1 field_value=f,v,g,w";
     assert_eq!(ok(&XADD, "xadd k MAXLEN ~ 9 5-1 f v g w", &names), all);
     fails(&XADD, "xadd k * f");
+}
 
+#[test]
+fn required_options_stand_anywhere() {
     static GEOSEARCH: Spec = Spec {
         args: &[
             KEY,
