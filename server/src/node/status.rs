@@ -69,8 +69,9 @@ fn role(driver: &Driver, seen: &candidate::Status) -> Role {
     if state.leading {
         return if state.writable { Role::Leader } else { Role::Stalled };
     }
-    // A leader that has written nothing yet has nothing to apply: being attached to it is enough.
-    if !(state.attached || seen.streaming) || state.unsettled.is_some() {
+    // What the log holds beyond the key space is not settled before a leader says so, or this node leads.
+    let behind = driver.applier.applied().offset < driver.node.log.end_offset();
+    if (behind && !state.attached && !seen.streaming) || state.unsettled.is_some() {
         return Role::Loading;
     }
     match (&seen.leader, seen.role) {
