@@ -18,7 +18,7 @@ impl Engine {
 
     /// A connection ended.
     pub fn disconnect(&mut self, id: ClientId) {
-        if let Some(mut client) = self.clients.take(id) {
+        if let Some(mut client) = self.clients.disconnect(id) {
             self.release(&mut client);
         }
     }

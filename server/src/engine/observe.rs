@@ -9,18 +9,20 @@ use crate::session::Offset;
 /// The newest uncommitted write to each key.
 #[derive(Debug, Default)]
 pub struct Uncommitted {
-    keys: HashMap<(u32, Arc<[u8]>), Offset, foldhash::fast::RandomState>,
+    keys: HashMap<u32, Keys, foldhash::fast::RandomState>,
     /// Keys in the order in which they were written, to be forgotten as the commit offset passes.
     order: VecDeque<(Offset, u32, Arc<[u8]>)>,
     /// The newest write to a whole database (`FLUSHDB`, `SWAPDB`).
     databases: HashMap<u32, Offset, foldhash::fast::RandomState>,
 }
 
+type Keys = HashMap<Arc<[u8]>, Offset, foldhash::fast::RandomState>;
+
 impl Uncommitted {
     pub fn wrote(&mut self, touched: &Touched, end: Offset) {
         match touched {
             Touched::Key { db, key } => {
-                self.keys.insert((*db, key.clone()), end);
+                self.keys.entry(*db).or_default().insert(key.clone(), end);
                 self.order.push_back((end, *db, key.clone()));
             }
             Touched::Database(db) => drop(self.databases.insert(*db, end)),
@@ -37,9 +39,10 @@ impl Uncommitted {
             if *end > offset {
                 break;
             }
-            let place = (*db, key.clone());
-            if self.keys.get(&place).is_some_and(|newest| *newest <= offset) {
-                self.keys.remove(&place);
+            if let Some(keys) = self.keys.get_mut(db)
+                && keys.get(key).is_some_and(|newest| *newest <= offset)
+            {
+                keys.remove(key);
             }
             self.order.pop_front();
         }
@@ -47,14 +50,14 @@ impl Uncommitted {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.databases.is_empty()
+        self.order.is_empty() && self.databases.is_empty()
     }
 
     /// What a reply that observed this key must wait for.
     pub fn of(&self, db: u32, key: &[u8]) -> Offset {
         let whole = self.databases.get(&db).copied().unwrap_or(0);
-        let key: Arc<[u8]> = key.into();
-        whole.max(self.keys.get(&(db, key)).copied().unwrap_or(0))
+        let own = self.keys.get(&db).and_then(|keys| keys.get(key)).copied().unwrap_or(0);
+        whole.max(own)
     }
 
     pub fn clear(&mut self) {

@@ -19,7 +19,7 @@ use super::output::{Output, Wait};
 use super::{Net, forward, now_ms};
 use crate::config::{Config, OutputLimit};
 use crate::engine::{Engine, Progress};
-use crate::replication::gate::{Pass, Place};
+use crate::replication::gate::{Pass, Place, Term};
 use crate::resp::{Batch, Failure, Limits, ParseError, Parser, Protocol};
 use crate::session::{ClientId, LEASE_ONLY, Offset, Out, ReplyMode, Wire};
 
@@ -65,6 +65,14 @@ enum Over {
     QueryLimit,
 }
 
+/// A batch was run, and what it wrote and replied is not on its way yet.
+struct Unsettled {
+    /// When it was run.
+    term: Term,
+    /// The other connections of this thread had their turn since.
+    turned: bool,
+}
+
 /// What is handed from method to method as `net` is what all connections share: the engine's lock is held by reference
 /// to it while the connection's own state changes.
 pub(super) struct Connection {
@@ -79,7 +87,9 @@ pub(super) struct Connection {
     broken: Option<ParseError>,
     config: Arc<Config>,
     limits: Limits,
+    /// Replies of the last batch, not yet in `output`.
     outs: Vec<Out>,
+    unsettled: Option<Unsettled>,
     output: Output,
     /// Bytes read since the engine was told.
     read: u64,
@@ -111,6 +121,7 @@ impl Connection {
             config,
             limits,
             outs: Vec::new(),
+            unsettled: None,
             output: Output::default(),
             read: 0,
             sent: 0,
@@ -172,6 +183,15 @@ impl Connection {
         if self.output.held().is_some() && woken.as_mut().poll(cx).is_ready() {
             woken.set(wake.notified());
             return Poll::Ready(Ok(Event::Woken));
+        }
+        if let Some(unsettled) = &mut self.unsettled {
+            // Replies leave once all requests that are there were read: their writes go to the log together, and the
+            // peers are woken in one go.
+            if !std::mem::replace(&mut unsettled.turned, true) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            self.settle(net)?;
         }
         self.poll_send(net, cx)?;
         if self.closing && self.output.len() == 0 {
@@ -296,6 +316,7 @@ impl Connection {
         if error == ParseError::QueryLimit {
             return Err(Over::QueryLimit);
         }
+        self.settle(net)?;
         net.metrics.protocol_errors.add(1);
         tracing::debug!(client = self.id, "{error}");
         let reply = Failure::text(error.to_string()).into();
@@ -307,6 +328,7 @@ impl Connection {
 
     /// Run the rest of the batch under one lock.
     fn execute(&mut self, net: &Arc<Net>) -> Result<(), Over> {
+        self.settle(net)?;
         let mut engine = net.engine.lock();
         match engine.execute(self.id, &self.batch, self.next, now_ms()) {
             Progress::Done => self.next = self.batch.len(),
@@ -353,6 +375,7 @@ impl Connection {
     /// The reply of the leader goes to the client as it came.
     fn forwarded(&mut self, net: &Arc<Net>, reply: Result<Vec<u8>, forward::Failed>) -> Result<(), Over> {
         self.forwarding = None;
+        self.settle(net)?;
         let reply = match reply {
             Ok(reply) => reply,
             Err(forward::Failed::Before(error)) => {
@@ -372,13 +395,14 @@ impl Connection {
 
     /// The engine has output, or the client waits no longer, or it is to be closed.
     fn look(&mut self, net: &Arc<Net>) -> Result<(), Over> {
+        self.settle(net)?;
         self.take(net, net.engine.lock())?;
         self.work(net)
     }
 
     /// Take the client's output and state, and leave the engine.
     fn take(&mut self, net: &Net, mut engine: MutexGuard<'_, Engine>) -> Result<(), Over> {
-        let term = net.gate.term();
+        self.unsettled = Some(Unsettled { term: net.gate.term(), turned: false });
         if !Arc::ptr_eq(&self.config, &engine.server.config) {
             self.config = engine.server.config.clone();
         }
@@ -404,6 +428,12 @@ impl Connection {
         self.limits = limits(&self.config, authenticated);
         net.metrics.net_input_bytes.add(std::mem::take(&mut self.read));
         net.metrics.net_output_bytes.add(std::mem::take(&mut self.sent));
+        Ok(())
+    }
+
+    /// What the last batch wrote goes on its way, and its replies into the output as the gate allows.
+    fn settle(&mut self, net: &Net) -> Result<(), Over> {
+        let Some(Unsettled { term, .. }) = self.unsettled.take() else { return Ok(()) };
         (net.flush)();
         let after = self.outs.iter().map(|out| out.after).max().unwrap_or(0);
         let pass = if after == 0 { Pass::Leave } else { net.gate.pass(term, offset(after)) };

@@ -1,8 +1,9 @@
 //! Clients' bytes in and out: listeners, and one task for each connection.
 //!
-//! A connection's task reads into its parser's buffer, parses all complete requests, locks the engine once for them,
-//! takes the output, and lets it go as the [`Gate`] allows: one read, one lock, one write for each wake-up. While
-//! replies are held for a commit it goes on reading, up to a bound.
+//! A connection's task reads into its parser's buffer, parses all complete requests, locks the engine once for them
+//! and takes the output. Once every connection of its thread had its turn, the output leaves as the [`Gate`] allows:
+//! one read, one lock, one write for each wake-up, and one write to the log for all. While replies are held for a
+//! commit it goes on reading, up to a bound.
 //!
 //! Deliberately absent: what commands mean, which part the node plays, and time-outs (the engine's tick has them).
 

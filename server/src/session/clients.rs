@@ -8,7 +8,7 @@ use super::{Client, ClientId};
 /// the others at once.
 #[derive(Debug, Default)]
 pub struct Clients {
-    all: BTreeMap<ClientId, Box<Client>>,
+    all: BTreeMap<ClientId, Option<Box<Client>>>,
     last: ClientId,
     /// Connections since the start, and those refused because of `maxclients`.
     pub accepted: u64,
@@ -20,33 +20,39 @@ impl Clients {
         self.last += 1;
         self.accepted += 1;
         let client = Box::new(Client::new(self.last, address, local_address));
-        self.all.entry(self.last).or_insert(client)
+        self.all.entry(self.last).or_default().insert(client)
+    }
+
+    pub fn disconnect(&mut self, id: ClientId) -> Option<Box<Client>> {
+        self.all.remove(&id).flatten()
     }
 
     pub fn take(&mut self, id: ClientId) -> Option<Box<Client>> {
-        self.all.remove(&id)
+        self.all.get_mut(&id)?.take()
     }
 
     pub fn put(&mut self, client: Box<Client>) {
-        self.all.insert(client.id, client);
+        self.all.insert(client.id, Some(client));
     }
 
     pub fn get(&self, id: ClientId) -> Option<&Client> {
-        self.all.get(&id).map(AsRef::as_ref)
+        self.all.get(&id)?.as_deref()
     }
 
     pub fn get_mut(&mut self, id: ClientId) -> Option<&mut Client> {
-        self.all.get_mut(&id).map(AsMut::as_mut)
+        self.all.get_mut(&id)?.as_deref_mut()
     }
 
+    /// Those that are not taken out.
     pub fn iter(&self) -> impl Iterator<Item = &Client> {
-        self.all.values().map(AsRef::as_ref)
+        self.all.values().filter_map(Option::as_deref)
     }
 
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Client> {
-        self.all.values_mut().map(AsMut::as_mut)
+        self.all.values_mut().filter_map(Option::as_deref_mut)
     }
 
+    /// All of them.
     pub fn len(&self) -> usize {
         self.all.len()
     }

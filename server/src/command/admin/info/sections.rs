@@ -32,7 +32,7 @@ pub fn server(context: &mut Context<'_>, lines: &mut Lines) {
 
 pub fn clients(context: &mut Context<'_>, lines: &mut Lines) {
     // The one that asks is not among the others.
-    lines.add("connected_clients", context.clients.len() + 1);
+    lines.add("connected_clients", context.clients.len());
     lines.add("cluster_connections", 0);
     lines.add("maxclients", context.server.config.maxclients);
     lines.add("blocked_clients", context.clients.iter().filter(|client| client.blocked.is_some()).count());
