@@ -95,6 +95,8 @@ impl ZooKeeper {
 fn answers(port: u16) -> bool {
     let mut reply = String::new();
     let asked = TcpStream::connect(("127.0.0.1", port)).and_then(|mut stream| {
+        // One that is still starting may accept and never answer.
+        stream.set_read_timeout(Some(Duration::from_secs(1)))?;
         stream.write_all(b"ruok")?;
         stream.read_to_string(&mut reply)
     });

@@ -4,7 +4,7 @@
 use std::mem;
 
 use super::{Database, Effect, Keyspace, Touched};
-use crate::value::{List, Str, Value};
+use crate::value::{List, Str, Value, rdb};
 
 impl Keyspace {
     /// Change memory only: for records that are in a log already.
@@ -30,6 +30,12 @@ impl Keyspace {
                 }
                 string[start..end].copy_from_slice(value);
             }),
+            Effect::Put { db, key, kind, mut value, deadline } => {
+                // Commands write only values that can be read.
+                if let Ok(value) = rdb::decode(kind, &mut value) {
+                    self.put(db, key, value, deadline);
+                }
+            }
             Effect::Delete { db, key } => {
                 self.take(db, key);
                 self.touch(db, key);

@@ -49,6 +49,9 @@ impl Display for Effect<'_> {
             Effect::SetRange { db, key, offset, value } => {
                 out.begin("set-range", *db)?.bytes(key)?.word(offset)?.bytes(value)
             }
+            Effect::Put { db, key, kind, value, deadline } => {
+                out.begin("put", *db)?.bytes(key)?.word(kind)?.bytes(value)?.deadline(*deadline)
+            }
             Effect::Delete { db, key } => out.begin("delete", *db)?.bytes(key),
             Effect::Expire { db, key, deadline } => match deadline {
                 Some(deadline) => out.begin("expire", *db)?.bytes(key)?.word(deadline),

@@ -91,6 +91,7 @@ impl Keyspace {
             | Effect::Integer { db, key, .. }
             | Effect::Append { db, key, .. }
             | Effect::SetRange { db, key, .. }
+            | Effect::Put { db, key, .. }
             | Effect::Delete { db, key }
             | Effect::Expire { db, key, .. }
             | Effect::ListPush { db, key, .. }

@@ -5,7 +5,11 @@
 //! popped at random or by expiry is a removal. The encoding is that of the log: a tag byte, then varints and
 //! length-prefixed bytes. Tags are never reused; a reader stops at a tag that it does not know.
 
+mod codec;
+
 use smallvec::SmallVec;
+
+use codec::{In, Out};
 
 use crate::value::End;
 
@@ -48,6 +52,14 @@ pub enum Effect<'a> {
         key: &'a [u8],
         offset: u64,
         value: &'a [u8],
+    },
+    /// A value, as its RDB type and encoding, takes the place of whatever was at `key`.
+    Put {
+        db: u32,
+        key: &'a [u8],
+        kind: u8,
+        value: &'a [u8],
+        deadline: Option<Deadline>,
     },
     /// The key and its value go.
     Delete {
@@ -143,109 +155,6 @@ pub enum EffectError {
     Range,
 }
 
-/// Writes the fields of an effect.
-struct Out<'o>(&'o mut Vec<u8>);
-
-impl Out<'_> {
-    fn tag(&mut self, tag: u8) -> &mut Self {
-        self.0.push(tag);
-        self
-    }
-
-    fn number(&mut self, mut number: u64) -> &mut Self {
-        while number >= 0x80 {
-            self.0.push(number as u8 | 0x80);
-            number >>= 7;
-        }
-        self.0.push(number as u8);
-        self
-    }
-
-    /// Small numbers of either sign are short: the sign is the lowest bit.
-    fn signed(&mut self, number: i64) -> &mut Self {
-        self.number(((number << 1) ^ (number >> 63)) as u64)
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        self.number(bytes.len() as u64);
-        self.0.extend_from_slice(bytes);
-        self
-    }
-
-    fn end(&mut self, end: End) -> &mut Self {
-        self.number(u64::from(end == End::Right))
-    }
-
-    /// 0 for none: no key expires at the epoch itself, it would be deleted instead.
-    fn deadline(&mut self, deadline: Option<Deadline>) -> &mut Self {
-        self.number(deadline.unwrap_or(0))
-    }
-
-    fn items(&mut self, items: &[&[u8]]) -> &mut Self {
-        self.number(items.len() as u64);
-        for item in items {
-            self.bytes(item);
-        }
-        self
-    }
-}
-
-/// Reads the fields of effects.
-struct In<'i>(&'i [u8]);
-
-impl<'i> In<'i> {
-    fn byte(&mut self) -> Result<u8, EffectError> {
-        let (first, rest) = self.0.split_first().ok_or(EffectError::Truncated)?;
-        self.0 = rest;
-        Ok(*first)
-    }
-
-    fn number(&mut self) -> Result<u64, EffectError> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Ok(number);
-            }
-        }
-        Err(EffectError::Range)
-    }
-
-    fn signed(&mut self) -> Result<i64, EffectError> {
-        let number = self.number()?;
-        Ok((number >> 1) as i64 ^ -((number & 1) as i64))
-    }
-
-    fn db(&mut self) -> Result<u32, EffectError> {
-        u32::try_from(self.number()?).map_err(|_| EffectError::Range)
-    }
-
-    fn bytes(&mut self) -> Result<&'i [u8], EffectError> {
-        let length = usize::try_from(self.number()?).map_err(|_| EffectError::Range)?;
-        let (bytes, rest) = self.0.split_at_checked(length).ok_or(EffectError::Truncated)?;
-        self.0 = rest;
-        Ok(bytes)
-    }
-
-    fn end(&mut self) -> Result<End, EffectError> {
-        match self.number()? {
-            0 => Ok(End::Left),
-            1 => Ok(End::Right),
-            _ => Err(EffectError::Range),
-        }
-    }
-
-    fn deadline(&mut self) -> Result<Option<Deadline>, EffectError> {
-        Ok(Some(self.number()?).filter(|deadline| *deadline > 0))
-    }
-
-    fn items(&mut self) -> Result<Items<'i>, EffectError> {
-        // No capacity from the count: it is not trusted before the items were read.
-        (0..self.number()?).map(|_| self.bytes()).collect()
-    }
-}
-
 impl<'a> Effect<'a> {
     /// Append the encoding to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
@@ -289,6 +198,10 @@ impl<'a> Effect<'a> {
                 out.tag(18).number(n(*db)).bytes(key).number(*start).number(*length)
             }
             Effect::Integer { db, key, number } => out.tag(19).number(n(*db)).bytes(key).signed(*number),
+            Effect::Put { db, key, kind, value, deadline } => {
+                let out = out.tag(20).number(n(*db)).bytes(key).number(u64::from(*kind));
+                out.bytes(value).deadline(*deadline)
+            }
         };
     }
 
@@ -335,6 +248,13 @@ impl<'a> Effect<'a> {
             },
             18 => Effect::ListTrim { db: i.db()?, key: i.bytes()?, start: i.number()?, length: i.number()? },
             19 => Effect::Integer { db: i.db()?, key: i.bytes()?, number: i.signed()? },
+            20 => Effect::Put {
+                db: i.db()?,
+                key: i.bytes()?,
+                kind: u8::try_from(i.number()?).map_err(|_| EffectError::Range)?,
+                value: i.bytes()?,
+                deadline: i.deadline()?,
+            },
             other => return Err(EffectError::Unknown(other)),
         })
     }
@@ -356,6 +276,7 @@ mod tests {
             Effect::Integer { db, key, number: -3 },
             Effect::Append { db, key, value: b"v" },
             Effect::SetRange { db, key, offset: 300, value: b"v" },
+            Effect::Put { db, key, kind: 1, value: b"\x01\x01x", deadline: Some(7) },
             Effect::Delete { db, key },
             Effect::Expire { db, key, deadline: None },
             Effect::Rename { db, from: key, to: b"to" },

@@ -1,0 +1,107 @@
+//! How the fields of effects are written: varints and length-prefixed bytes.
+
+use super::{Deadline, EffectError, Items};
+use crate::value::End;
+
+/// Writes the fields of an effect.
+pub(super) struct Out<'o>(pub &'o mut Vec<u8>);
+
+impl Out<'_> {
+    pub fn tag(&mut self, tag: u8) -> &mut Self {
+        self.0.push(tag);
+        self
+    }
+
+    pub fn number(&mut self, mut number: u64) -> &mut Self {
+        while number >= 0x80 {
+            self.0.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        self.0.push(number as u8);
+        self
+    }
+
+    /// Small numbers of either sign are short: the sign is the lowest bit.
+    pub fn signed(&mut self, number: i64) -> &mut Self {
+        self.number(((number << 1) ^ (number >> 63)) as u64)
+    }
+
+    pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.number(bytes.len() as u64);
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    pub fn end(&mut self, end: End) -> &mut Self {
+        self.number(u64::from(end == End::Right))
+    }
+
+    /// 0 for none: no key expires at the epoch itself, it would be deleted instead.
+    pub fn deadline(&mut self, deadline: Option<Deadline>) -> &mut Self {
+        self.number(deadline.unwrap_or(0))
+    }
+
+    pub fn items(&mut self, items: &[&[u8]]) -> &mut Self {
+        self.number(items.len() as u64);
+        for item in items {
+            self.bytes(item);
+        }
+        self
+    }
+}
+
+/// Reads the fields of effects.
+pub(super) struct In<'i>(pub &'i [u8]);
+
+impl<'i> In<'i> {
+    pub fn byte(&mut self) -> Result<u8, EffectError> {
+        let (first, rest) = self.0.split_first().ok_or(EffectError::Truncated)?;
+        self.0 = rest;
+        Ok(*first)
+    }
+
+    pub fn number(&mut self) -> Result<u64, EffectError> {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(number);
+            }
+        }
+        Err(EffectError::Range)
+    }
+
+    pub fn signed(&mut self) -> Result<i64, EffectError> {
+        let number = self.number()?;
+        Ok((number >> 1) as i64 ^ -((number & 1) as i64))
+    }
+
+    pub fn db(&mut self) -> Result<u32, EffectError> {
+        u32::try_from(self.number()?).map_err(|_| EffectError::Range)
+    }
+
+    pub fn bytes(&mut self) -> Result<&'i [u8], EffectError> {
+        let length = usize::try_from(self.number()?).map_err(|_| EffectError::Range)?;
+        let (bytes, rest) = self.0.split_at_checked(length).ok_or(EffectError::Truncated)?;
+        self.0 = rest;
+        Ok(bytes)
+    }
+
+    pub fn end(&mut self) -> Result<End, EffectError> {
+        match self.number()? {
+            0 => Ok(End::Left),
+            1 => Ok(End::Right),
+            _ => Err(EffectError::Range),
+        }
+    }
+
+    pub fn deadline(&mut self) -> Result<Option<Deadline>, EffectError> {
+        Ok(Some(self.number()?).filter(|deadline| *deadline > 0))
+    }
+
+    pub fn items(&mut self) -> Result<Items<'i>, EffectError> {
+        // No capacity from the count: it is not trusted before the items were read.
+        (0..self.number()?).map(|_| self.bytes()).collect()
+    }
+}
