@@ -27,6 +27,7 @@ use std::time::Duration;
 pub use args::{Args, int};
 pub use spec::{Flags, Grammar, Handler, Own, Spec};
 
+pub use crate::config::Class;
 use crate::keyspace::Keyspace;
 use crate::resp::{Failure, Reply};
 use crate::session::{Client, Clients};
@@ -47,6 +48,12 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// Something happened to a key of the client's database: publish it as a keyspace event of that class. Call it after
+    /// the change, in Redis' order and words; that an emptied collection went (`del`) is told of by itself.
+    pub fn notify(&mut self, class: Class, event: &'static str, key: &[u8]) {
+        self.keyspace.notify(self.client.db, class, event, key);
+    }
+
     /// The database of that number, if there is one.
     fn database(&self, number: i32) -> Option<u32> {
         let number = u32::try_from(number).ok()?;

@@ -87,6 +87,8 @@ pub struct Server {
     /// What commands ask of the engine; it does so when they have run.
     pub errands: Vec<Errand>,
     pub persistence: Persistence,
+    /// Messages that the leader shall publish: requests for it, whose replies nobody waits for.
+    pub outgoing: Vec<[bytes::Bytes; 3]>,
 }
 
 /// Something about other clients that only the engine can do.
@@ -143,6 +145,7 @@ impl Server {
             pubsub: Registry::default(),
             errands: Vec::new(),
             persistence: Persistence::new(),
+            outgoing: Vec::new(),
         }
     }
 
@@ -150,6 +153,11 @@ impl Server {
     pub fn configure(&mut self, config: Arc<Config>) {
         self.observed.configure(&config);
         self.config = config;
+    }
+
+    /// Whether another node leads, and can be reached.
+    pub fn follows(&self) -> bool {
+        !self.status.role.leads() && self.status.leader_address.is_some()
     }
 
     pub fn needs_password(&self) -> bool {

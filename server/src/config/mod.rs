@@ -8,6 +8,7 @@
 //! Deliberately absent: settings that are accepted and do nothing.
 
 mod docs;
+mod events;
 pub mod glob;
 mod kinds;
 mod listen;
@@ -20,6 +21,7 @@ mod split;
 mod values;
 
 pub use docs::{help, markdown};
+pub use events::{Class, Classes};
 pub use kinds::memory;
 pub use listen::Listen;
 pub use load::{ConfigError, Place, Start, start};

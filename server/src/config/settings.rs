@@ -3,6 +3,7 @@
 //! Contract: the file, the command line, CONFIG GET, SET and REWRITE, `--help` and the page of settings all come from
 //! this table. Only a setting that does something may stand here.
 
+use super::events::{Classes, Letters};
 use super::kinds::{
     Addresses, Choice, ClassLimits, ConnectString, Directory, FilePath, Int, Kind, Memory, NodeId,
     SavePoints, Text, YesNo,
@@ -187,6 +188,9 @@ settings! {
         /// after so many seconds over the soft one; 0 is no limit.
         client_output_buffer_limit: OutputLimits = "client-output-buffer-limit", ClassLimits,
             "normal 0 0 0 slave 256mb 64mb 60 pubsub 32mb 8mb 60", Live;
+        /// Keys that are remembered for clients that track what they read; beyond that some are told of as if they had
+        /// changed. 0 is no limit.
+        tracking_table_max_keys: u64 = "tracking-table-max-keys", Int(0, i64::MAX), "1000000", Live;
         /// Size up to which OBJECT ENCODING calls a list a listpack: entries if positive, else -1 to -5 for 4 to 64 KiB.
         list_max_listpack_size: i64 = "list-max-listpack-size" or "list-max-ziplist-size",
             Int(-INT - 1, INT), "-2", Live;
@@ -200,6 +204,10 @@ settings! {
         latency_monitor_threshold: u64 = "latency-monitor-threshold", Int(0, i64::MAX), "0", Live;
         /// Keep a histogram of latencies for each command, for LATENCY HISTOGRAM and the metrics.
         latency_tracking: bool = "latency-tracking", YesNo, "yes", Live;
+        /// Events of keys that are published to subscribers: `K` by key and `E` by event, and of which classes: `g`
+        /// generic, `$` strings, `l` lists, `s` sets, `h` hashes, `z` sorted sets, `t` streams, `x` expired, `e` evicted,
+        /// `A` all of these; `m` misses, `n` new keys. Empty publishes none.
+        notify_keyspace_events: Classes = "notify-keyspace-events", Letters, "", Live;
     }
 }
 

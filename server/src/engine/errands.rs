@@ -3,6 +3,7 @@
 use super::Engine;
 use crate::command::server::Errand;
 use crate::config::OutputLimit;
+use crate::keyspace::Event;
 use crate::pubsub::Kind;
 use crate::resp::Reply;
 use crate::session::{Client, ClientId, Offset};
@@ -28,7 +29,19 @@ impl Engine {
         self.blocked.leave(client);
         self.watchers.forget(client);
         self.unsubscribe_all(client);
+        self.unobserve(client);
         self.track();
+    }
+
+    /// The client neither sees others' commands nor tracks keys any more.
+    pub(super) fn unobserve(&mut self, client: &mut Client) {
+        if client.monitor {
+            client.monitor = false;
+            self.clients.monitors.remove(&client.id);
+        }
+        if let Some(tracking) = client.tracking.take() {
+            self.clients.tracking.leave(client.id, &tracking);
+        }
     }
 
     pub(super) fn unsubscribe_all(&mut self, client: &mut Client) {
@@ -62,6 +75,40 @@ impl Engine {
                     self.server.errands.push(Errand::Kill { id });
                 }
             }
+        }
+    }
+
+    /// Publish what happened to keys.
+    pub(super) fn publish_events(&mut self) {
+        let classes = self.server.config.notify_keyspace_events;
+        let pubsub = &mut self.server.pubsub;
+        for event in std::mem::take(&mut self.keyspace.events) {
+            let (db, name, key) = match event {
+                Event::Key { db, name, key } => (db, name, key),
+                Event::Message { shard: true, channel, message } => {
+                    pubsub.publish_shard(&channel, &message);
+                    continue;
+                }
+                Event::Message { channel, message, .. } => {
+                    pubsub.publish(&channel, &message);
+                    continue;
+                }
+            };
+            if classes.by_key() {
+                let channel = [format!("__keyspace@{db}__:").as_bytes(), &key].concat();
+                pubsub.publish(&channel, name.as_bytes());
+            }
+            if classes.by_event() {
+                pubsub.publish(format!("__keyevent@{db}__:{name}").as_bytes(), &key);
+            }
+        }
+    }
+
+    /// Messages that no command sent on its own behalf go out when all that was written so far is committed.
+    pub(super) fn deliver_rest(&mut self, current: &mut Client) {
+        if self.server.pubsub.has_mail() {
+            let after = if self.replicated { self.journal.end() } else { 0 };
+            self.deliver(current, after);
         }
     }
 

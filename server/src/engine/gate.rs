@@ -83,6 +83,10 @@ impl Engine {
             }
             return Pass::Refuse(failure);
         }
+        let publishes = matches!(spec.name, "publish" | "spublish");
+        if publishes && !queues && self.server.follows() {
+            return Pass::Forward;
+        }
         if client.subscriptions() > 0 && client.protocol == Protocol::Resp2 && !allowed_while_subscribed(spec)
         {
             let name = spec.full_name.to_ascii_lowercase();

@@ -12,6 +12,7 @@ mod errands;
 mod gate;
 mod journal;
 mod measure;
+mod monitor;
 mod observe;
 mod role;
 mod transaction;
@@ -111,6 +112,10 @@ impl Engine {
             if !self.keyspace.touched.is_empty() {
                 self.settle(&mut client);
             }
+            self.deliver_rest(&mut client);
+            if !self.clients.tracking.is_idle() {
+                self.track();
+            }
             if !self.server.errands.is_empty() {
                 self.run_errands();
             }
@@ -123,6 +128,7 @@ impl Engine {
             };
             break;
         }
+        self.broadcast(&mut client);
         self.clients.put(client);
         progress
     }
@@ -154,6 +160,13 @@ impl Engine {
         if matches!(step, Step::Next) {
             client.end_command();
         }
+        // Inside of MULTI it is for all commands up to EXEC.
+        if let Some(tracking) = &mut client.tracking
+            && client.transaction.is_none()
+            && !client.command.starts_with("CLIENT")
+        {
+            tracking.caching = false;
+        }
         step
     }
 
@@ -181,6 +194,7 @@ impl Engine {
             let (since, queued) = (self.mark, client.out.len());
             let step = self.own(client, own, request);
             self.measure_own(client, spec, request, since, queued);
+            self.show(client, spec, request, false);
             return step;
         }
         match self.call(client, spec, skip, request, true, None) {
@@ -226,7 +240,12 @@ impl Engine {
         ready: Option<&[u8]>,
     ) -> Result<Verdict, Failure> {
         let verdict = self.handle(client, spec, skip, request, may_block, ready);
+        if !self.keyspace.events.is_empty() {
+            self.publish_events();
+        }
         self.measure(client, spec, request, &verdict);
+        self.show(client, spec, request, false);
+        self.remember(client, spec, request);
         verdict
     }
 
@@ -241,6 +260,7 @@ impl Engine {
     ) -> Result<Verdict, Failure> {
         let args = Args::parse(spec, request, skip)?;
         self.keyspace.quiet = client.no_touch;
+        self.keyspace.note(self.server.config.notify_keyspace_events);
         let mut context = Context {
             keyspace: &mut self.keyspace,
             client,
@@ -287,8 +307,18 @@ impl Engine {
         if self.keyspace.record().is_empty() {
             return 0;
         }
+        let decisive = self.keyspace.record_changes();
+        if !decisive && self.journal.refusal().is_some() {
+            // Messages alone are not worth a log that has no room.
+            self.keyspace.clear_record();
+            return 0;
+        }
         let end = self.journal.append(self.keyspace.now, self.keyspace.record());
         self.keyspace.clear_record();
+        if !decisive {
+            // Nobody has to wait for a message to be kept.
+            return 0;
+        }
         if self.replicated {
             for touched in &self.keyspace.touched {
                 self.uncommitted.wrote(touched, end);
@@ -324,6 +354,7 @@ impl Engine {
             for touched in &touched {
                 self.watchers.touched(touched, &self.keyspace, &mut self.clients, client);
             }
+            self.invalidate(&touched, client);
             self.serve(&touched);
         }
         self.track();
@@ -331,7 +362,10 @@ impl Engine {
 
     /// Collect touched keys only while somebody cares.
     fn track(&mut self) {
-        self.keyspace.tracking = self.replicated || !self.blocked.is_empty() || !self.watchers.is_empty();
+        self.keyspace.tracking = self.replicated
+            || !self.blocked.is_empty()
+            || !self.watchers.is_empty()
+            || !self.clients.tracking.is_idle();
     }
 
     /// Work that is due by the clock; call it some ten times a second, and [`Engine::next_deadline`] says when sooner.
@@ -344,6 +378,7 @@ impl Engine {
         // While writes are paused the data stands still.
         let paused = self.server.pause.is_some_and(|pause| pause.until > self.keyspace.now);
         if self.keyspace.authority && self.server.active_expire && !paused {
+            self.keyspace.note(self.server.config.notify_keyspace_events);
             self.expire();
         }
     }
@@ -352,6 +387,7 @@ impl Engine {
     fn expire(&mut self) {
         const BATCH: usize = 128;
         if self.keyspace.expire_due(BATCH) > 0 {
+            self.publish_events();
             self.log();
             self.settle_alone();
         }
@@ -361,17 +397,27 @@ impl Engine {
     fn settle_alone(&mut self) {
         let mut nobody = Client::new(0, String::new(), String::new());
         self.settle(&mut nobody);
+        self.deliver_rest(&mut nobody);
+        self.broadcast(&mut nobody);
     }
 
     /// Replay a record on a follower.
     pub fn replay(&mut self, time_ms: u64, payload: &[u8]) -> Result<(), crate::keyspace::EffectError> {
+        self.keyspace.note(self.server.config.notify_keyspace_events);
+        self.keyspace.hears = true;
         self.keyspace.replay(time_ms, payload)?;
+        if !self.keyspace.events.is_empty() {
+            self.publish_events();
+            self.deliver(&mut Client::new(0, String::new(), String::new()), 0);
+        }
         let touched = std::mem::take(&mut self.keyspace.touched);
-        if !self.watchers.is_empty() {
+        if !(self.watchers.is_empty() && self.clients.tracking.is_idle()) {
             let mut nobody = Client::new(0, String::new(), String::new());
             for touched in &touched {
                 self.watchers.touched(touched, &self.keyspace, &mut self.clients, &mut nobody);
             }
+            self.invalidate(&touched, &mut nobody);
+            self.broadcast(&mut nobody);
         }
         Ok(())
     }

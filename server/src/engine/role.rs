@@ -4,13 +4,14 @@ use super::Engine;
 use crate::command::server::Status;
 use crate::keyspace::Keyspace;
 use crate::resp::Reply;
-use crate::session::Offset;
+use crate::session::{Client, Offset};
 
 impl Engine {
     /// Take a part. Only a leader decides about expiry; in a cluster replies wait for commits.
     pub fn set_status(&mut self, status: Status) {
         let leads = status.role.leads();
         self.keyspace.authority = leads;
+        self.keyspace.outward = status.role == crate::command::server::Role::Leader;
         self.replicated = status.role != crate::command::server::Role::Standalone;
         if !leads {
             self.uncommitted.clear();
@@ -32,8 +33,12 @@ impl Engine {
         keyspace.now = keyspace.now.max(self.keyspace.now);
         keyspace.authority = self.keyspace.authority;
         keyspace.tracking = self.keyspace.tracking;
+        keyspace.outward = self.keyspace.outward;
         self.watchers.spoil(&mut self.clients);
         self.keyspace = keyspace;
+        if !self.clients.tracking.is_idle() {
+            self.forget_all(&mut Client::new(0, String::new(), String::new()));
+        }
     }
 
     /// Leadership is lost: no client may believe that what it was told last still holds. Blocked ones are told why,

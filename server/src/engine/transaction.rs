@@ -270,6 +270,7 @@ impl Engine {
     pub(super) fn reset(&mut self, client: &mut Client) -> Reply {
         self.discard(client);
         self.unsubscribe_all(client);
+        self.unobserve(client);
         client.db = 0;
         client.protocol = Protocol::Resp2;
         client.name = bytes::Bytes::new();

@@ -48,6 +48,7 @@ impl Keyspace {
             Effect::Copy { db, from, to_db, to } => {
                 if let Some(entry) = self.database(db).get(from).cloned() {
                     let deadline = entry.deadline();
+                    self.take(to_db, to);
                     self.put(to_db, to, entry.value, deadline);
                 }
             }
@@ -59,6 +60,7 @@ impl Keyspace {
             }
             Effect::FlushDb { db } => self.flush(db),
             Effect::FlushAll => (0..self.databases.len() as u32).for_each(|db| self.flush(db)),
+            Effect::Event { .. } | Effect::Publish { .. } => self.hear(effect),
             _ => self.apply_list(effect),
         }
     }
@@ -111,6 +113,8 @@ impl Keyspace {
         if let Some(entry) = self.take(db, from) {
             let deadline = entry.deadline();
             self.touch(db, from);
+            // What it overwrites goes first, so that the key is a new one.
+            self.take(to_db, to);
             self.put(to_db, to, entry.value, deadline);
         }
     }
@@ -118,9 +122,15 @@ impl Keyspace {
     fn flush(&mut self, db: u32) {
         let empty = Database::new(self.seed, self.identities, self.generation);
         self.identities += 1;
-        let old = mem::replace(&mut self.databases[db as usize], empty);
+        let mut old = mem::replace(&mut self.databases[db as usize], empty);
+        self.databases[db as usize].made = old.made.take();
         self.retire(old);
         self.changes += 1;
+        self.touch_many(Touched::Database(db));
+    }
+
+    /// A database that was empty was flushed: who holds copies of keys is told all the same.
+    pub fn flushed_nothing(&mut self, db: u32) {
         self.touch_many(Touched::Database(db));
     }
 

@@ -48,11 +48,13 @@ pub struct Database {
     table: Table<Entry>,
     /// Keys by deadline: the next to expire is the first.
     deadlines: BTreeSet<(Deadline, Arc<[u8]>)>,
+    /// Keys that were made since the last look, while somebody wants to know.
+    pub(super) made: Option<Vec<Arc<[u8]>>>,
 }
 
 impl Database {
     pub(super) fn new(seed: u64, identity: u64, generation: u32) -> Self {
-        Self { identity, generation, table: Table::new(seed), deadlines: BTreeSet::new() }
+        Self { identity, generation, table: Table::new(seed), deadlines: BTreeSet::new(), made: None }
     }
 
     pub fn len(&self) -> usize {
@@ -105,6 +107,9 @@ impl Database {
         let key: Arc<[u8]> = key.into();
         if let Some(deadline) = deadline {
             self.deadlines.insert((deadline, key.clone()));
+        }
+        if let Some(made) = &mut self.made {
+            made.push(key.clone());
         }
         self.table.insert_new(Entry { key, value, deadline, accessed, generation: self.generation });
     }

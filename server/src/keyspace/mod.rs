@@ -8,6 +8,7 @@
 mod apply;
 mod database;
 mod effect;
+mod events;
 mod readable;
 pub mod table;
 mod walk;
@@ -16,7 +17,9 @@ use std::sync::Arc;
 
 pub use database::{Database, Entry};
 pub use effect::{Deadline, Effect, EffectError, Items};
+pub use events::Event;
 
+use crate::config::{Class, Classes};
 use crate::value::Value;
 
 /// A change that others may wait for: `WATCH`, blocked clients, reads that must wait for a commit.
@@ -46,12 +49,20 @@ pub struct Keyspace {
     /// Whether reads leave no trace (`CLIENT NO-TOUCH`).
     pub quiet: bool,
     pub touched: Vec<Touched>,
+    /// What happened to keys, of the chosen classes, until the engine takes it.
+    pub events: Vec<Event>,
+    classes: Classes,
+    /// Whether others are told of events, by the log; and whether this node hears of those of others.
+    pub outward: bool,
+    pub hears: bool,
     /// Changes since the start, as Redis' `dirty` counts them.
     pub changes: u64,
     /// Keys that expired, were found, were not found: for `INFO stats`.
     pub stats: Stats,
     /// The encoded effects since [`Keyspace::take_record`] emptied it.
     record: Vec<u8>,
+    /// Some effect of the record changes something: it is more than messages.
+    decisive: bool,
     seed: u64,
     /// Databases ever made: each has an identity of its own.
     identities: u64,
@@ -77,6 +88,11 @@ impl Keyspace {
             tracking: false,
             quiet: false,
             touched: Vec::new(),
+            events: Vec::new(),
+            classes: Classes::default(),
+            outward: false,
+            hears: false,
+            decisive: false,
             changes: 0,
             stats: Stats::default(),
             record: Vec::new(),
@@ -102,12 +118,26 @@ impl Keyspace {
 
     pub fn clear_record(&mut self) {
         self.record.clear();
+        self.decisive = false;
+    }
+
+    /// Whether the record changes something, and does not only tell.
+    pub fn record_changes(&self) -> bool {
+        self.decisive
     }
 
     /// Make a change: in memory, and in the record under way.
     pub fn change(&mut self, effect: &Effect<'_>) {
+        if !self.classes.is_empty()
+            && let Effect::Set { db, key, .. } | Effect::Put { db, key, .. } = *effect
+        {
+            // That what is overwritten had expired is an event of its own.
+            self.expire_if_due(db, key);
+        }
         effect.encode(&mut self.record);
+        self.decisive = true;
         self.apply(effect);
+        self.note_new();
     }
 
     /// Apply the effects of a record that is in the log already. Time goes on with it, so that a later leader's clock is
@@ -131,17 +161,32 @@ impl Keyspace {
     pub fn read(&mut self, db: u32, key: &[u8]) -> Option<&Value> {
         self.expire_if_due(db, key);
         let now = self.now;
-        let entry = self.databases[db as usize].get_mut(key).filter(|entry| !entry.expired(now));
-        if let Some(entry) = entry {
+        let quiet = self.quiet;
+        let found =
+            self.databases[db as usize].get_mut(key).filter(|entry| !entry.expired(now)).map(|entry| {
+                if !quiet {
+                    entry.accessed = (now / 1000) as u32;
+                }
+            });
+        if found.is_some() {
             self.stats.hits += 1;
-            if !self.quiet {
-                entry.accessed = (now / 1000) as u32;
-            }
-            Some(&entry.value)
+            self.databases[db as usize].get(key).map(|entry| &entry.value)
         } else {
-            self.stats.misses += 1;
+            self.missed(db, key);
             None
         }
+    }
+
+    /// As [`Keyspace::read`], but the access is not noted: for commands that tell about a key.
+    pub fn look(&mut self, db: u32, key: &[u8]) -> Option<&Entry> {
+        self.expire_if_due(db, key);
+        let now = self.now;
+        if self.databases[db as usize].get(key).is_none_or(|entry| entry.expired(now)) {
+            self.missed(db, key);
+            return None;
+        }
+        self.stats.hits += 1;
+        self.databases[db as usize].get(key)
     }
 
     pub fn exists(&mut self, db: u32, key: &[u8]) -> bool {
@@ -164,9 +209,15 @@ impl Keyspace {
         let database = &self.databases[db as usize];
         // Most databases have no deadline at all: the second look-up is saved.
         if database.has_deadlines() && database.get(key).is_some_and(|entry| entry.expired(self.now)) {
-            self.change(&Effect::Delete { db, key });
-            self.stats.expired += 1;
+            self.expired(db, key);
         }
+    }
+
+    /// The key's time has come.
+    fn expired(&mut self, db: u32, key: &[u8]) {
+        self.change(&Effect::Delete { db, key });
+        self.stats.expired += 1;
+        self.notify(db, Class::Expired, "expired", key);
     }
 
     /// Delete at most `count` keys whose time has come; returns how many went.
@@ -176,8 +227,7 @@ impl Keyspace {
             while gone < count
                 && let Some(key) = self.databases[db as usize].due(self.now)
             {
-                self.change(&Effect::Delete { db, key: &key });
-                self.stats.expired += 1;
+                self.expired(db, &key);
                 gone += 1;
             }
         }

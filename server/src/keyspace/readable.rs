@@ -65,6 +65,11 @@ impl Display for Effect<'_> {
             Effect::SwapDb { a, b } => out.begin("swap-databases", *a)?.word(b),
             Effect::FlushDb { db } => out.begin("flush-database", *db),
             Effect::FlushAll => return out.0.write_str("flush-all"),
+            Effect::Event { db, name, key, .. } => out.begin("event", *db)?.bytes(name)?.bytes(key),
+            Effect::Publish { shard, channel, message } => {
+                out.0.write_str(if *shard { "publish-shard" } else { "publish" })?;
+                out.bytes(channel)?.bytes(message)
+            }
             Effect::ListPush { db, key, end, items } => {
                 let out = out.begin("list-push", *db)?.bytes(key)?.end(*end)?;
                 items.iter().try_fold(out, |out, item| out.bytes(item))

@@ -111,6 +111,7 @@ impl Keyspace {
             }
             // Flushed databases are kept whole by `flush`, swapped ones are known by their identity.
             Effect::SwapDb { .. } | Effect::FlushDb { .. } | Effect::FlushAll => {}
+            Effect::Event { .. } | Effect::Publish { .. } => {}
         }
     }
 

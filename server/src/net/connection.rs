@@ -348,12 +348,35 @@ impl Connection {
                 }
             }
         }
+        self.send_messages(net, &mut engine);
         self.take(net, engine)?;
         if self.next == self.batch.len() {
             self.batch.clear();
             self.next = 0;
         }
         Ok(())
+    }
+
+    /// Ask the leader to publish what transactions and scripts published here; nobody waits for it.
+    fn send_messages(&self, net: &Arc<Net>, engine: &mut Engine) {
+        if engine.server.outgoing.is_empty() {
+            return;
+        }
+        let outgoing = std::mem::take(&mut engine.server.outgoing);
+        let Some(leader) = engine.server.status.leader_address.clone() else { return };
+        let password = self.config.passwords().outgoing().map(str::to_owned);
+        let net = net.clone();
+        tokio::spawn(async move {
+            for words in outgoing {
+                let mut bytes = Vec::new();
+                forward::encode(words.iter().map(AsRef::as_ref), &mut bytes);
+                let (leader, password) = (leader.clone(), password.clone());
+                let request = forward::Request { leader, password, db: 0, protocol: Protocol::Resp2, bytes };
+                if let Err(error) = net.leader.forward(request).await {
+                    tracing::warn!(%error, "a message did not reach the leader");
+                }
+            }
+        });
     }
 
     /// Pass a request on to the leader.

@@ -109,6 +109,15 @@ impl Registry {
         listeners.len()
     }
 
+    /// For how many listeners and patterns a message would be.
+    pub fn audience(&self, channel: &[u8], shard: bool) -> usize {
+        if shard {
+            return self.count(Kind::Shard, channel);
+        }
+        let fits = self.patterns.iter().filter(|(pattern, _)| glob::matches(pattern, channel, false));
+        self.count(Kind::Channel, channel) + fits.map(|(_, listeners)| listeners.len()).sum::<usize>()
+    }
+
     pub fn has_mail(&self) -> bool {
         !self.outbox.is_empty()
     }

@@ -1,7 +1,8 @@
 //! All clients of a node, by id.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::tracking::Table;
 use super::{Client, ClientId};
 
 /// The client whose batch runs is taken out for that long, so that a command can change its own client and look at
@@ -10,6 +11,9 @@ use super::{Client, ClientId};
 pub struct Clients {
     all: BTreeMap<ClientId, Option<Box<Client>>>,
     last: ClientId,
+    /// Who sees every command.
+    pub monitors: BTreeSet<ClientId>,
+    pub tracking: Table,
     /// Connections since the start, and those refused because of `maxclients`.
     pub accepted: u64,
     pub refused: u64,

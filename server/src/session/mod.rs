@@ -3,6 +3,7 @@
 //! Deliberately absent: sockets. A connection's task takes its client's output when it is woken.
 
 mod clients;
+mod tracking;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 pub use clients::Clients;
+pub use tracking::{Stale, Tracking};
 
 use crate::resp::{Batch, Protocol, Reply};
 
@@ -130,6 +132,10 @@ pub struct Client {
     pub reply_mode: ReplyMode,
     pub no_evict: bool,
     pub no_touch: bool,
+    /// It sees every command (`MONITOR`).
+    pub monitor: bool,
+    /// How it tracks keys, if it does.
+    pub tracking: Option<Box<Tracking>>,
     /// Close once the output is out.
     pub closing: bool,
     /// Close now, whatever is waiting (`CLIENT KILL`, a lost role).
@@ -177,6 +183,8 @@ impl Client {
             reply_mode: ReplyMode::On,
             no_evict: false,
             no_touch: false,
+            monitor: false,
+            tracking: None,
             closing: false,
             killed: false,
             out: Vec::new(),
@@ -221,6 +229,11 @@ impl Client {
     pub fn kill(&mut self) {
         self.killed = true;
         self.wake.notify_one();
+    }
+
+    /// Whom messages about keys go to instead: 0 is nobody else, -1 that it does not track.
+    pub fn redirection(&self) -> i64 {
+        self.tracking.as_ref().map_or(-1, |tracking| tracking.redirect.unwrap_or(0) as i64)
     }
 
     /// Bytes that a `MULTI` under way keeps.

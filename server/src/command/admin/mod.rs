@@ -8,6 +8,7 @@ mod getlog;
 mod info;
 mod latency;
 mod memory;
+mod monitor;
 mod role;
 mod save;
 mod shutdown;
@@ -28,6 +29,7 @@ pub static COMMANDS: &[&Spec] = &[
     &save::LASTSAVE,
     &latency::LATENCY,
     &memory::MEMORY,
+    &monitor::MONITOR,
     &role::ROLE,
     &save::SAVE,
     &shutdown::SHUTDOWN,

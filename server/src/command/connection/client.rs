@@ -2,7 +2,7 @@
 
 use super::super::spec::{Acl, Flags, Handler, Spec};
 use super::super::{Args, Context};
-use super::{kill, list, settings, waiting};
+use super::{kill, list, settings, tracking, waiting};
 use crate::resp::{Failure, Reply};
 
 fn id(context: &mut Context<'_>, _: &Args<'_>) -> Result<Reply, Failure> {
@@ -16,6 +16,10 @@ fn getname(context: &mut Context<'_>, _: &Args<'_>) -> Result<Reply, Failure> {
 
 static HELP: &[&str] = &[
     "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "CACHING (YES|NO)",
+    "    Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes.",
+    "GETREDIR",
+    "    Return the client ID we are redirecting to when tracking is enabled.",
     "GETNAME",
     "    Return the name of the current connection.",
     "ID",
@@ -58,6 +62,11 @@ static HELP: &[&str] = &[
     "    Set client meta attr. Options are:",
     "    * LIB-NAME: the client lib name.",
     "    * LIB-VER: the client lib version.",
+    "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+    "         [OPTIN] [OPTOUT] [NOLOOP]",
+    "    Control server assisted client side caching.",
+    "TRACKINGINFO",
+    "    Report tracking status for the current connection.",
     "UNBLOCK <clientid> [TIMEOUT|ERROR]",
     "    Unblock the specified blocked client.",
     "NO-EVICT (ON|OFF)",
@@ -124,7 +133,9 @@ pub static CLIENT: Spec = Spec {
     arity: -2,
     acl: Acl::of(&[Acl::SLOW]),
     subcommands: &[
+        &tracking::CLIENT_CACHING,
         &CLIENT_GETNAME,
+        &tracking::CLIENT_GETREDIR,
         &CLIENT_HELP,
         &CLIENT_ID,
         &list::CLIENT_INFO,
@@ -136,6 +147,8 @@ pub static CLIENT: Spec = Spec {
         &settings::CLIENT_REPLY,
         &settings::CLIENT_SETINFO,
         &settings::CLIENT_SETNAME,
+        &tracking::CLIENT_TRACKING,
+        &tracking::CLIENT_TRACKINGINFO,
         &waiting::CLIENT_UNBLOCK,
         &waiting::CLIENT_UNPAUSE,
     ],

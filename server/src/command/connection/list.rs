@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::super::spec::{Acl, Arg, Flags, Grammar, Handler, Kind, Spec};
 use super::super::{Args, Context, errors};
 use crate::resp::{Failure, Protocol, Reply};
-use crate::session::{Client, ClientId};
+use crate::session::{Client, ClientId, Tracking};
 use crate::value::number;
 
 /// A class of clients.
@@ -89,7 +89,7 @@ fn info(context: &mut Context<'_>, _: &Args<'_>) -> Result<Reply, Failure> {
     Ok(Reply::Verbatim("txt", text))
 }
 
-/// What Redis 7.2 prints of a client. There is no fixed reply buffer here (`rbs`, `rbp`), nor tracking (`redir`).
+/// What Redis 7.2 prints of a client. There is no fixed reply buffer here (`rbs`, `rbp`).
 fn line(client: &Client, text: &mut String) {
     let name = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let multi = client.transaction.as_ref().map_or(-1, |transaction| transaction.queued.len() as i64);
@@ -100,7 +100,7 @@ fn line(client: &Client, text: &mut String) {
         text,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={multi} qbuf={} \
          qbuf-free={} argv-mem=0 multi-mem={multi_bytes} rbs=0 rbp=0 obl={} oll={} omem={out_bytes} tot-mem={} \
-         events={} cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={}",
+         events={} cmd={} user={} redir={} resp={} lib-name={} lib-ver={}",
         client.id,
         client.address,
         client.local_address,
@@ -121,6 +121,7 @@ fn line(client: &Client, text: &mut String) {
         if wire.unsent_bytes > 0 { "rw" } else { "r" },
         if client.command == "NULL" { "NULL".into() } else { client.command.to_ascii_lowercase() },
         client.user,
+        client.redirection(),
         if client.protocol == Protocol::Resp3 { 3 } else { 2 },
         name(&client.library_name),
         name(&client.library_version),
@@ -129,10 +130,15 @@ fn line(client: &Client, text: &mut String) {
 }
 
 fn flags(client: &Client) -> String {
+    let tracks = |flag: fn(&Tracking) -> bool| client.tracking.as_deref().is_some_and(flag);
     let known = [
+        ('O', client.monitor),
         ('P', client.subscriptions() > 0),
         ('x', client.transaction.is_some()),
         ('b', client.blocked.is_some()),
+        ('t', client.tracking.is_some()),
+        ('R', tracks(|tracking| tracking.broken)),
+        ('B', tracks(|tracking| tracking.broadcast)),
         ('d', client.dirty),
         ('c', client.closing),
         ('e', client.no_evict),

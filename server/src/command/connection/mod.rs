@@ -7,6 +7,7 @@ mod kill;
 mod list;
 mod ping;
 mod settings;
+mod tracking;
 mod wait;
 mod waiting;
 

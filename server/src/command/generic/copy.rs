@@ -1,7 +1,7 @@
 //! `COPY` and `MOVE`.
 
 use crate::command::spec::{Acl, Arg, KeyFlags, KeySpec, Kind};
-use crate::command::{Args, Context, Flags, Grammar, Handler, Spec, errors, int};
+use crate::command::{Args, Class, Context, Flags, Grammar, Handler, Spec, errors, int};
 use crate::keyspace::Effect;
 use crate::resp::{Failure, Reply};
 
@@ -53,6 +53,7 @@ fn copy(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
         return Ok(Reply::Int(0));
     }
     context.keyspace.change(&Effect::Copy { db, from, to_db, to });
+    context.keyspace.notify(to_db, Class::Generic, "copy_to", to);
     Ok(Reply::Int(1))
 }
 
@@ -82,5 +83,7 @@ fn move_key(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure
         return Ok(Reply::Int(0));
     }
     context.keyspace.change(&Effect::Move { db, key, to_db });
+    context.keyspace.notify(db, Class::Generic, "move_from", key);
+    context.keyspace.notify(to_db, Class::Generic, "move_to", key);
     Ok(Reply::Int(1))
 }

@@ -53,6 +53,8 @@ fn flushdb(context: &mut Context<'_>, _args: &Args<'_>) -> Result<Reply, Failure
     let db = context.client.db;
     if !context.keyspace.database(db).is_empty() {
         context.keyspace.change(&Effect::FlushDb { db });
+    } else {
+        context.keyspace.flushed_nothing(db);
     }
     Ok(Reply::OK)
 }
@@ -84,6 +86,8 @@ pub static FLUSHALL: Spec = Spec {
 fn flushall(context: &mut Context<'_>, _args: &Args<'_>) -> Result<Reply, Failure> {
     if context.keyspace.databases().iter().any(|database| !database.is_empty()) {
         context.keyspace.change(&Effect::FlushAll);
+    } else {
+        context.keyspace.flushed_nothing(0);
     }
     Ok(Reply::OK)
 }

@@ -1,7 +1,7 @@
 //! `DEL`, `UNLINK`, `EXISTS` and `TOUCH`: keys gone, there, or used.
 
 use crate::command::spec::{Acl, Arg, KeyFlags, KeySpec, Kind};
-use crate::command::{Args, Context, Flags, Handler, Spec};
+use crate::command::{Args, Class, Context, Flags, Handler, Spec};
 use crate::resp::{Failure, Reply};
 
 pub static DEL: Spec = Spec {
@@ -44,7 +44,14 @@ pub static UNLINK: Spec = Spec {
 
 fn del(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     let db = context.client.db;
-    Ok(args.request().rest(1).filter(|key| context.keyspace.delete(db, key)).count().into())
+    let mut count = 0;
+    for key in args.request().rest(1) {
+        if context.keyspace.delete(db, key) {
+            context.notify(Class::Generic, "del", key);
+            count += 1;
+        }
+    }
+    Ok(Reply::Int(count))
 }
 
 pub static EXISTS: Spec = Spec {
@@ -67,7 +74,7 @@ pub static EXISTS: Spec = Spec {
 
 fn exists(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     let db = context.client.db;
-    Ok(args.request().rest(1).filter(|key| context.keyspace.exists(db, key)).count().into())
+    Ok(args.request().rest(1).filter(|key| context.keyspace.look(db, key).is_some()).count().into())
 }
 
 pub static TOUCH: Spec = Spec {

@@ -1,7 +1,7 @@
 //! `EXPIRE` and its variants.
 
 use crate::command::spec::{Acl, Arg, KeyFlags, KeySpec, Kind};
-use crate::command::{Args, Context, Flags, Grammar, Handler, Spec, errors};
+use crate::command::{Args, Class, Context, Flags, Grammar, Handler, Spec, errors};
 use crate::keyspace::Effect;
 use crate::resp::{Failure, Reply};
 use crate::value::number;
@@ -176,6 +176,7 @@ fn change_deadline(
         Some(_) => Effect::Expire { db, key, deadline: future },
         None => Effect::Delete { db, key },
     });
+    context.notify(Class::Generic, if future.is_some() { "expire" } else { "del" }, key);
     Ok(Reply::Int(1))
 }
 

@@ -86,6 +86,6 @@ pub static TYPE: Spec = Spec {
 };
 
 fn type_name(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
-    let entry = context.keyspace.find(context.client.db, args.word(1));
+    let entry = context.keyspace.look(context.client.db, args.word(1));
     Ok(Reply::Simple(entry.map_or("none", |entry| Value::type_name(&entry.value))))
 }

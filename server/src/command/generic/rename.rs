@@ -1,7 +1,7 @@
 //! `RENAME` and `RENAMENX`.
 
 use crate::command::spec::{Acl, Arg, KeyFlags, KeySpec, Kind};
-use crate::command::{Args, Context, Flags, Handler, Spec, errors};
+use crate::command::{Args, Class, Context, Flags, Handler, Spec, errors};
 use crate::keyspace::Effect;
 use crate::resp::{Failure, Reply};
 
@@ -65,5 +65,7 @@ fn transfer(context: &mut Context<'_>, args: &Args<'_>, only_new: bool) -> Resul
         return Ok(false);
     }
     context.keyspace.change(&Effect::Rename { db, from, to });
+    context.notify(Class::Generic, "rename_from", from);
+    context.notify(Class::Generic, "rename_to", to);
     Ok(true)
 }

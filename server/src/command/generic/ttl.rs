@@ -1,7 +1,7 @@
 //! `TTL` and its variants, and `PERSIST`.
 
 use crate::command::spec::{Acl, Arg, KeyFlags, KeySpec, Kind};
-use crate::command::{Args, Context, Flags, Handler, Spec};
+use crate::command::{Args, Class, Context, Flags, Handler, Spec};
 use crate::keyspace::Effect;
 use crate::resp::{Failure, Reply};
 
@@ -98,7 +98,7 @@ fn to_seconds(milliseconds: u64) -> u64 {
 
 /// What is to be said of the key's deadline; -1 if it has none, -2 if there is no key.
 fn time(context: &mut Context<'_>, args: &Args<'_>, say: impl Fn(u64) -> u64) -> Reply {
-    let entry = context.keyspace.find(context.client.db, args.word(1));
+    let entry = context.keyspace.look(context.client.db, args.word(1));
     Reply::Int(entry.map_or(-2, |entry| entry.deadline().map_or(-1, |deadline| say(deadline) as i64)))
 }
 
@@ -124,5 +124,6 @@ fn persist(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure>
         return Ok(Reply::Int(0));
     }
     context.keyspace.change(&Effect::Expire { db, key, deadline: None });
+    context.notify(Class::Generic, "persist", key);
     Ok(Reply::Int(1))
 }

@@ -1,7 +1,7 @@
 //! `LSET`, `LTRIM` and `LREM`: items within a list change or go.
 
 use super::super::spec::{Acl, Arg, Flags, Handler, KeyFlags, KeySpec, Kind, Spec};
-use super::super::{Args, Context, errors};
+use super::super::{Args, Class, Context, errors};
 use super::{find, integer, place, span};
 use crate::keyspace::Effect;
 use crate::resp::{Failure, Reply};
@@ -12,6 +12,7 @@ fn lset(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     let length = find(context, key)?.ok_or(errors::NO_SUCH_KEY)?.len();
     let index = place(integer(args.word(2))?, length).ok_or(errors::INDEX_RANGE)? as u64;
     context.keyspace.change(&Effect::ListSet { db: context.client.db, key, index, item: args.word(3) });
+    context.notify(Class::List, "lset", key);
     Ok(Reply::OK)
 }
 
@@ -22,6 +23,7 @@ fn ltrim(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
         let (start, length) = span(start, stop, list.len());
         let (start, length) = (start as u64, length as u64);
         context.keyspace.change(&Effect::ListTrim { db: context.client.db, key, start, length });
+        context.notify(Class::List, "ltrim", key);
     }
     Ok(Reply::OK)
 }
@@ -36,6 +38,7 @@ fn lrem(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     if gone > 0 {
         let count = gone as u64;
         context.keyspace.change(&Effect::ListRemove { db: context.client.db, key, end, count, item });
+        context.notify(Class::List, "lrem", key);
     }
     Ok(gone.into())
 }

@@ -1,7 +1,7 @@
 //! `LPUSH`, `RPUSH`, `LPUSHX`, `RPUSHX` and `LINSERT`: items come.
 
 use super::super::spec::{Acl, Arg, Flags, Handler, KeyFlags, KeySpec, Kind, Spec};
-use super::super::{Args, Context, errors};
+use super::super::{Args, Class, Context, errors};
 use super::find;
 use crate::keyspace::Effect;
 use crate::resp::{Failure, Reply};
@@ -34,6 +34,7 @@ fn push(context: &mut Context<'_>, args: &Args<'_>, end: End, create: bool) -> R
     let items = args.request().rest(2);
     let length = before + items.len();
     context.keyspace.change(&Effect::ListPush { db: context.client.db, key, end, items: items.collect() });
+    context.notify(Class::List, if end == End::Left { "lpush" } else { "rpush" }, key);
     Ok(length.into())
 }
 
@@ -50,6 +51,7 @@ fn linsert(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure>
     let Some(place) = place else { return Ok(Reply::Int(-1)) };
     let index = (place + after) as u64;
     context.keyspace.change(&Effect::ListInsert { db: context.client.db, key, index, item });
+    context.notify(Class::List, "linsert", key);
     Ok((before + 1).into())
 }
 

@@ -1,7 +1,7 @@
 //! `LPOP` and `RPOP`, and what every command that pops has in common.
 
 use super::super::spec::{Acl, Arg, Flags, Grammar, Handler, KeyFlags, KeySpec, Kind, Spec};
-use super::super::{Args, Context, errors};
+use super::super::{Args, Class, Context, errors};
 use super::{at_least, find};
 use crate::keyspace::Effect;
 use crate::resp::{Failure, Reply};
@@ -62,6 +62,7 @@ pub(super) fn remove(context: &mut Context<'_>, key: &[u8], end: End, count: usi
     if count > 0 {
         let count = count as u64;
         context.keyspace.change(&Effect::ListPop { db: context.client.db, key, end, count });
+        context.notify(Class::List, if end == End::Left { "lpop" } else { "rpop" }, key);
     }
 }
 

@@ -3,7 +3,7 @@
 use smallvec::smallvec;
 
 use super::super::spec::{Acl, Arg, Flags, Handler, KeyFlags, KeySpec, Kind, Spec};
-use super::super::{Args, Context, Verdict};
+use super::super::{Args, Class, Context, Verdict};
 use super::{deadline, end, find, pop};
 use crate::keyspace::Effect;
 use crate::resp::{Failure, Reply};
@@ -59,6 +59,8 @@ fn transfer(
     let items = smallvec![&*item];
     context.keyspace.change(&Effect::ListPush { db, key: target, end: to, items });
     context.keyspace.change(&Effect::ListPop { db, key: source, end: from, count: 1 });
+    context.notify(Class::List, if to == End::Left { "lpush" } else { "rpush" }, target);
+    context.notify(Class::List, if from == End::Left { "lpop" } else { "rpop" }, source);
     Ok(Some(Reply::Bulk(item)))
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub use latency::{Event, Latency, Sample};
 pub use rates::Rates;
-pub use slowlog::{SlowEntry, SlowLog};
+pub use slowlog::{SlowEntry, SlowLog, shown};
 
 use super::spec::{Flags, Spec};
 use crate::config::Config;

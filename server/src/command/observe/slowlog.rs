@@ -78,6 +78,12 @@ fn words(spec: &Spec, request: Request<'_>) -> Vec<Bytes> {
     words
 }
 
+/// The words of a request, but for those that are nobody's business.
+pub fn shown<'r>(spec: &Spec, request: Request<'r>) -> impl Iterator<Item = &'r [u8]> + use<'r> {
+    let secret = secrets(spec, request);
+    (0..request.len()).map(move |index| if secret(index) { b"(redacted)" } else { request.arg(index) })
+}
+
 /// Which words of a request are nobody's business.
 fn secrets<'r>(spec: &Spec, request: Request<'r>) -> impl Fn(usize) -> bool + use<'r> {
     let is = move |index: usize, word: &str| {

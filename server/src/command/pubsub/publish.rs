@@ -1,16 +1,35 @@
 //! `PUBLISH` and `SPUBLISH`. The engine delivers the messages: at once, or when what the same client wrote before is
-//! committed, so that who is told of a change can see it.
+//! committed, so that who is told of a change can see it. Subscribers on other nodes are reached by the log: the leader
+//! puts the message in, and a follower asks the leader to (see `decisions/`).
+
+use bytes::Bytes;
 
 use super::super::spec::{Acl, Arg, Flags, Handler, KeyFlags, KeySpec, Kind, Spec};
 use super::super::{Args, Context};
+use crate::keyspace::Effect;
 use crate::resp::{Failure, Reply};
 
 fn publish(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
-    Ok(context.server.pubsub.publish(args.word(1), args.word(2)).into())
+    Ok(to_all(context, args, false).into())
 }
 
 fn spublish(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
-    Ok(context.server.pubsub.publish_shard(args.word(1), args.word(2)).into())
+    Ok(to_all(context, args, true).into())
+}
+
+/// Publish; returns how many listeners and patterns on this node the message is for.
+fn to_all(context: &mut Context<'_>, args: &Args<'_>, shard: bool) -> usize {
+    let (channel, message) = (args.word(1), args.word(2));
+    let pubsub = &mut context.server.pubsub;
+    if context.server.status.role.leads() || context.server.status.leader_address.is_none() {
+        context.keyspace.send(&Effect::Publish { shard, channel, message });
+        return if shard { pubsub.publish_shard(channel, message) } else { pubsub.publish(channel, message) };
+    }
+    // Only a transaction or a script comes here on a follower. This node's subscribers hear it with all others.
+    let name = Bytes::from_static(if shard { b"SPUBLISH" } else { b"PUBLISH" });
+    let words = [name, Bytes::copy_from_slice(channel), Bytes::copy_from_slice(message)];
+    context.server.outgoing.push(words);
+    context.server.pubsub.audience(channel, shard)
 }
 
 pub static PUBLISH: Spec = Spec {

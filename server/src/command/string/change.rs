@@ -1,7 +1,7 @@
 //! `APPEND` and `SETRANGE`: strings that change in place.
 
 use crate::command::spec::{Acl, Arg, KeyFlags, KeySpec, Kind};
-use crate::command::{Args, Context, Flags, Handler, Spec, errors};
+use crate::command::{Args, Class, Context, Flags, Handler, Spec, errors};
 use crate::keyspace::Effect;
 use crate::resp::{Failure, Reply};
 use crate::value::{Str, number};
@@ -29,6 +29,7 @@ fn append(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> 
     let length = context.find_string(key)?.map_or(0, Str::len) + value.len();
     context.check_length(length as u64)?;
     context.keyspace.change(&Effect::Append { db: context.client.db, key, value });
+    context.notify(Class::String, "append", key);
     Ok(length.into())
 }
 
@@ -66,5 +67,6 @@ fn setrange(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure
     let end = offset + value.len() as u64;
     context.check_length(end)?;
     context.keyspace.change(&Effect::SetRange { db: context.client.db, key, offset, value });
+    context.notify(Class::String, "setrange", key);
     Ok(Reply::Int((length as u64).max(end) as i64))
 }

@@ -3,7 +3,7 @@
 use super::expiration;
 use super::{bulk, bulk_or_null};
 use crate::command::spec::{Acl, Arg, KeyFlags, KeySpec, Kind};
-use crate::command::{Args, Context, Flags, Handler, Spec, errors};
+use crate::command::{Args, Class, Context, Flags, Handler, Spec, errors};
 use crate::keyspace::Effect;
 use crate::resp::{Failure, Reply};
 use crate::value::{Str, Value, number};
@@ -49,6 +49,7 @@ fn getdel(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> 
     let reply = context.read_string(key).map(bulk_or_null)?;
     if reply != Reply::Null {
         context.keyspace.change(&Effect::Delete { db: context.client.db, key });
+        context.notify(Class::Generic, "del", key);
     }
     Ok(reply)
 }
@@ -74,6 +75,7 @@ fn getset(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> 
     let (key, value) = (args.word(1), args.word(2));
     let reply = context.read_string(key).map(bulk_or_null)?;
     context.keyspace.change(&Effect::Set { db: context.client.db, key, value, deadline: None });
+    context.notify(Class::String, "set", key);
     Ok(reply)
 }
 
@@ -117,11 +119,14 @@ fn getex(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     if let Some(deadline) = expiration::deadline(args, now, "getex")? {
         if deadline <= now {
             context.keyspace.change(&Effect::Delete { db, key });
+            context.notify(Class::Generic, "del", key);
         } else {
             context.keyspace.change(&Effect::Expire { db, key, deadline: Some(deadline) });
+            context.notify(Class::Generic, "expire", key);
         }
     } else if args.has("persist") && context.keyspace.find(db, key).is_some_and(|e| e.deadline().is_some()) {
         context.keyspace.change(&Effect::Expire { db, key, deadline: None });
+        context.notify(Class::Generic, "persist", key);
     }
     Ok(reply)
 }

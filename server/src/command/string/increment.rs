@@ -1,7 +1,7 @@
 //! `INCR` and its variants.
 
 use crate::command::spec::{Acl, Arg, KeyFlags, KeySpec, Kind};
-use crate::command::{Args, Context, Flags, Handler, Spec, errors};
+use crate::command::{Args, Class, Context, Flags, Handler, Spec, errors};
 use crate::keyspace::Effect;
 use crate::resp::{Failure, Reply};
 use crate::value::Extended;
@@ -98,6 +98,7 @@ fn add(context: &mut Context<'_>, key: &[u8], increment: i64) -> Result<Reply, F
     };
     let number = number.checked_add(increment).ok_or(OVERFLOW)?;
     context.keyspace.change(&Effect::Integer { db: context.client.db, key, number });
+    context.notify(Class::String, "incrby", key);
     Ok(Reply::Int(number))
 }
 
@@ -127,5 +128,6 @@ fn incrbyfloat(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Fail
     let sum = number.plus(increment).filter(|sum| !sum.is_infinite());
     let sum = sum.ok_or(Failure::new("ERR increment would produce NaN or Infinity"))?.to_string();
     context.keyspace.change(&Effect::Replace { db: context.client.db, key, value: sum.as_bytes() });
+    context.notify(Class::String, "incrbyfloat", key);
     Ok(Reply::text(sum))
 }

@@ -4,7 +4,7 @@ use super::bulk_or_null;
 use super::expiration::{self, Unit};
 use crate::command::keys::Keys;
 use crate::command::spec::{Acl, Arg, KeyFlags, KeySpec, Kind};
-use crate::command::{Args, Context, Flags, Grammar, Handler, Spec, errors};
+use crate::command::{Args, Class, Context, Flags, Grammar, Handler, Spec, errors};
 use crate::keyspace::Effect;
 use crate::resp::{Failure, Reply, Request};
 
@@ -61,6 +61,7 @@ fn set(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     }
     let (db, key, value) = (context.client.db, args.word(1), args.word(2));
     context.keyspace.change(&Effect::Set { db, key, value, deadline: None });
+    context.notify(Class::String, "set", key);
     Ok(Reply::OK)
 }
 
@@ -84,6 +85,10 @@ fn set_with_options(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply,
     } else {
         Effect::Set { db, key, value, deadline }
     });
+    context.notify(Class::String, "set", key);
+    if deadline.is_some() {
+        context.notify(Class::Generic, "expire", key);
+    }
     Ok(old.unwrap_or(Reply::OK))
 }
 
@@ -145,6 +150,8 @@ fn set_expiring(
     let unit = Unit { seconds, absolute: false };
     let deadline = expiration::parse(args.word(2), unit, context.keyspace.now, command)?;
     context.keyspace.change(&Effect::Set { db, key, value, deadline: Some(deadline) });
+    context.notify(Class::String, "set", key);
+    context.notify(Class::Generic, "expire", key);
     Ok(Reply::OK)
 }
 
@@ -170,6 +177,7 @@ fn setnx(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
         return Ok(Reply::Int(0));
     }
     context.keyspace.change(&Effect::Set { db, key, value, deadline: None });
+    context.notify(Class::String, "set", key);
     Ok(Reply::Int(1))
 }
 
@@ -243,5 +251,6 @@ fn set_all(context: &mut Context<'_>, request: Request<'_>) {
     for index in (1..request.len()).step_by(2) {
         let (key, value) = (request.arg(index), request.arg(index + 1));
         context.keyspace.change(&Effect::Set { db, key, value, deadline: None });
+        context.notify(Class::String, "set", key);
     }
 }

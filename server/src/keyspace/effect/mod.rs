@@ -142,6 +142,20 @@ pub enum Effect<'a> {
         start: u64,
         length: u64,
     },
+    /// Something happened to a key: told to subscribers, changes nothing. The class is that of
+    /// `notify-keyspace-events`, by its number.
+    Event {
+        db: u32,
+        class: u8,
+        name: &'a [u8],
+        key: &'a [u8],
+    },
+    /// A message to the subscribers of a channel, which may be one of a shard; changes nothing.
+    Publish {
+        shard: bool,
+        channel: &'a [u8],
+        message: &'a [u8],
+    },
 }
 
 /// A record that can't be read: written by a newer version, or damaged in a way that its checksum did not show.
@@ -202,6 +216,12 @@ impl<'a> Effect<'a> {
                 let out = out.tag(20).number(n(*db)).bytes(key).number(u64::from(*kind));
                 out.bytes(value).deadline(*deadline)
             }
+            Effect::Event { db, class, name, key } => {
+                out.tag(125).number(n(*db)).number(u64::from(*class)).bytes(name).bytes(key)
+            }
+            Effect::Publish { shard, channel, message } => {
+                out.tag(126).number(u64::from(*shard)).bytes(channel).bytes(message)
+            }
         };
     }
 
@@ -255,6 +275,13 @@ impl<'a> Effect<'a> {
                 value: i.bytes()?,
                 deadline: i.deadline()?,
             },
+            125 => Effect::Event {
+                db: i.db()?,
+                class: u8::try_from(i.number()?).map_err(|_| EffectError::Range)?,
+                name: i.bytes()?,
+                key: i.bytes()?,
+            },
+            126 => Effect::Publish { shard: i.number()? != 0, channel: i.bytes()?, message: i.bytes()? },
             other => return Err(EffectError::Unknown(other)),
         })
     }
@@ -296,6 +323,8 @@ mod tests {
             Effect::ListInsert { db, key, index: 0, item: b"i" },
             Effect::ListRemove { db, key, end: End::Left, count: 0, item: b"i" },
             Effect::ListTrim { db, key, start: 1, length: 2 },
+            Effect::Event { db, class: 11, name: b"new", key },
+            Effect::Publish { shard: true, channel: b"c", message: b"m" },
         ]
     }
 

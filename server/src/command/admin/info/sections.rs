@@ -36,7 +36,7 @@ pub fn clients(context: &mut Context<'_>, lines: &mut Lines) {
     lines.add("cluster_connections", 0);
     lines.add("maxclients", context.server.config.maxclients);
     lines.add("blocked_clients", context.clients.iter().filter(|client| client.blocked.is_some()).count());
-    lines.add("tracking_clients", 0);
+    lines.add("tracking_clients", context.clients.tracking.counts()[0]);
     let timed = context.clients.iter().filter(|client| client.deadline.is_some()).count();
     lines.add("clients_in_timeout_table", timed);
 }
@@ -98,6 +98,10 @@ pub fn stats(context: &mut Context<'_>, lines: &mut Lines) {
     lines.add("pubsub_channels", pubsub.active(Kind::Channel, None).len());
     lines.add("pubsub_patterns", pubsub.patterns());
     lines.add("pubsubshard_channels", pubsub.active(Kind::Shard, None).len());
+    let [_, keys, items, prefixes] = context.clients.tracking.counts();
+    lines.add("tracking_total_keys", keys);
+    lines.add("tracking_total_items", items);
+    lines.add("tracking_total_prefixes", prefixes);
     lines.add("total_error_replies", observed.errors().map(|(_, count)| count).sum::<u64>());
 }
 

@@ -1,0 +1,157 @@
+//! What clients are told of others' commands: the lines of `MONITOR`, and which copies of keys are stale.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+
+use super::Engine;
+use crate::command::{Flags, Spec, keys, observe};
+use crate::config::quote;
+use crate::keyspace::Touched;
+use crate::resp::{Protocol, Reply, Request};
+use crate::session::{Client, ClientId, Stale};
+
+const INVALIDATE: &[u8] = b"invalidate";
+const CHANNEL: &[u8] = b"__redis__:invalidate";
+
+impl Engine {
+    /// A command ran: those who monitor see it, unless it is none of their business.
+    pub(super) fn show(&mut self, client: &mut Client, spec: &Spec, request: Request<'_>, script: bool) {
+        if self.clients.monitors.is_empty()
+            || spec.flags.has(Flags::ADMIN)
+            || spec.flags.has(Flags::SKIP_MONITOR)
+        {
+            return;
+        }
+        let now = self.keyspace.now;
+        let (seconds, micros) = (now / 1000, now % 1000 * 1000);
+        let from = if script { "lua" } else { &client.address };
+        let mut line = format!("{seconds}.{micros:06} [{} {from}]", client.db);
+        for word in observe::shown(spec, request) {
+            line.push(' ');
+            line.push_str(&quote(word));
+        }
+        for id in self.clients.monitors.clone() {
+            let line = Reply::Status(line.clone());
+            if id == client.id {
+                client.push(line, 0);
+            } else if let Some(monitor) = self.clients.get_mut(id) {
+                monitor.push(line, 0);
+            }
+        }
+    }
+
+    /// A command ran: if its client tracks, what it read is remembered.
+    pub(super) fn remember(&mut self, client: &mut Client, spec: &Spec, request: Request<'_>) {
+        let Some(tracking) = &mut client.tracking else { return };
+        if spec.flags.has(Flags::READONLY) && !spec.flags.has(Flags::PUBSUB) && tracking.remembers() {
+            for index in keys::positions(spec, request) {
+                self.clients.tracking.read(client.id, request.arg(index));
+            }
+        }
+    }
+
+    /// Keys changed: who may hold a copy of them is told; `current` is the client whose batch runs.
+    pub(super) fn invalidate(&mut self, touched: &[Touched], current: &mut Client) {
+        if self.clients.tracking.is_idle() {
+            return;
+        }
+        for touched in touched {
+            match touched {
+                Touched::Key { key, .. } => {
+                    let by = Some(current.id).filter(|id| *id != 0);
+                    let readers = self.clients.tracking.changed(key, by);
+                    self.tell_readers(&readers, key, current);
+                }
+                Touched::Database(_) => self.forget_all(current),
+                // Redis leaves clients alone with that.
+                Touched::Swapped(..) => {}
+            }
+        }
+    }
+
+    fn tell_readers(&mut self, readers: &BTreeSet<ClientId>, key: &[u8], current: &mut Client) {
+        for id in readers {
+            let client = if *id == current.id { Some(&*current) } else { self.clients.get(*id) };
+            let tracking = client.and_then(|client| client.tracking.as_deref());
+            let wants = tracking
+                .is_some_and(|tracking| !tracking.broadcast && !(tracking.no_loop && *id == current.id));
+            if wants {
+                self.tell(*id, Stale::Keys(vec![Bytes::copy_from_slice(key)]), current);
+            }
+        }
+    }
+
+    /// All copies are stale.
+    pub(super) fn forget_all(&mut self, current: &mut Client) {
+        for id in self.clients.tracking.clients().collect::<Vec<_>>() {
+            self.tell(id, Stale::Everything, current);
+        }
+        self.clients.tracking.forget_keys();
+    }
+
+    /// Broadcasts that were collected go out, and the table is held within its limit.
+    pub(super) fn broadcast(&mut self, current: &mut Client) {
+        if self.clients.tracking.is_idle() {
+            return;
+        }
+        let most = self.server.config.tracking_table_max_keys;
+        while let Some((key, readers)) = self.clients.tracking.overflow(most) {
+            self.tell_readers(&readers, &key, current);
+        }
+        let mut quiet: BTreeSet<ClientId> = BTreeSet::new();
+        for client in self.clients.iter().chain([&*current]) {
+            if client.tracking.as_ref().is_some_and(|tracking| tracking.no_loop) {
+                quiet.insert(client.id);
+            }
+        }
+        for (id, keys) in self.clients.tracking.broadcasts(|id| quiet.contains(&id)) {
+            self.tell(id, Stale::Keys(keys), current);
+        }
+    }
+
+    /// Tell a client, or the one that it redirects to, what is stale.
+    fn tell(&mut self, id: ClientId, stale: Stale, current: &mut Client) {
+        let Some(client) = find(&mut self.clients, id, current) else { return };
+        let redirect = client.tracking.as_ref().and_then(|tracking| tracking.redirect);
+        let Some(to) = redirect else {
+            if client.protocol == Protocol::Resp3 {
+                client.push(Reply::Push(vec![Reply::bulk(INVALIDATE), reply(stale)]), 0);
+            }
+            return;
+        };
+        if let Some(listener) = find(&mut self.clients, to, current) {
+            if listener.protocol == Protocol::Resp3 {
+                listener.push(Reply::Push(vec![Reply::bulk(INVALIDATE), reply(stale)]), 0);
+            } else if listener.subscriptions() > 0 {
+                let message = vec![Reply::bulk("message"), Reply::bulk(CHANNEL), reply(stale)];
+                listener.push(Reply::Push(message), 0);
+            }
+            return;
+        }
+        if let Some(client) = find(&mut self.clients, id, current) {
+            if let Some(tracking) = &mut client.tracking {
+                tracking.broken = true;
+            }
+            if client.protocol == Protocol::Resp3 {
+                let broken = vec![Reply::bulk("tracking-redir-broken"), Reply::Int(to as i64)];
+                client.push(Reply::Push(broken), 0);
+            }
+        }
+    }
+}
+
+fn find<'c>(
+    clients: &'c mut crate::session::Clients,
+    id: ClientId,
+    current: &'c mut Client,
+) -> Option<&'c mut Client> {
+    if id == current.id { Some(current) } else { clients.get_mut(id).filter(|client| !client.killed) }
+}
+
+fn reply(stale: Stale) -> Reply {
+    match stale {
+        Stale::Keys(keys) => Reply::Array(keys.into_iter().map(Reply::Bulk).collect()),
+        Stale::Everything => Reply::Null,
+    }
+}
