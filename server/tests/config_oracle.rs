@@ -26,7 +26,7 @@ const FIXED_HERE: &[(&str, &str)] = &[
     ("appendonly", "no"),
 ];
 
-/// Settings that Redis has not.
+/// Settings that Redis 7.0 has not: ours, and later ones.
 const OURS: &[&str] = &[
     "announce-host",
     "durability",
@@ -38,6 +38,8 @@ const OURS: &[&str] = &[
     "replica-forward-writes",
     "replication-port",
     "requirepass-file",
+    "set-max-listpack-entries",
+    "set-max-listpack-value",
     "zone",
     "zookeeper",
 ];
@@ -235,6 +237,8 @@ const SETS: &[&[&str]] = &[
     &["slowlog-max-len", "-5"],
     &["latency-monitor-threshold", "-1"],
     &["list-max-listpack-size", "-6"],
+    &["set-max-intset-entries", "-1"],
+    &["set-max-intset-entries", "5"],
     &["list-max-ziplist-size", "12"],
     &["list-max-ziplist-size", "1", "list-max-listpack-size", "2"],
     &["logfile", "x"],

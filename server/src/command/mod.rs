@@ -9,13 +9,16 @@
 pub mod admin;
 mod args;
 pub mod connection;
+mod cursor;
 mod describe;
+mod dice;
 pub mod generic;
 pub mod keys;
 pub mod list;
 pub mod observe;
 pub mod pubsub;
 pub mod server;
+pub mod set;
 pub mod spec;
 pub mod string;
 pub mod transaction;
@@ -121,6 +124,7 @@ static GROUPS: &[&[&Spec]] = &[
     generic::COMMANDS,
     list::COMMANDS,
     pubsub::COMMANDS,
+    set::COMMANDS,
     string::COMMANDS,
     transaction::COMMANDS,
 ];
@@ -195,5 +199,9 @@ pub mod errors {
     pub const DB_INDEX: Failure = Failure::new("ERR DB index is out of range");
     pub const TIMEOUT_NEGATIVE: Failure = Failure::new("ERR timeout is negative");
     pub const TIMEOUT_NOT_FLOAT: Failure = Failure::new("ERR timeout is not a float or out of range");
+    pub const RANGE: Failure = Failure::new("ERR value is out of range");
+    pub const SIGNED_RANGE: Failure = Failure::new(
+        "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+    );
     pub const OUT_OF_RANGE: Failure = Failure::new("ERR value is out of range, must be positive");
 }

@@ -194,6 +194,12 @@ settings! {
         /// Size up to which OBJECT ENCODING calls a list a listpack: entries if positive, else -1 to -5 for 4 to 64 KiB.
         list_max_listpack_size: i64 = "list-max-listpack-size" or "list-max-ziplist-size",
             Int(-INT - 1, INT), "-2", Live;
+        /// Integers up to which a set of nothing else is kept as a sorted run of them.
+        set_max_intset_entries: u64 = "set-max-intset-entries", Int(0, i64::MAX), "512", Live;
+        /// Members up to which a set is kept as one run of bytes.
+        set_max_listpack_entries: u64 = "set-max-listpack-entries", Int(0, i64::MAX), "128", Live;
+        /// Bytes of the longest member of a set that is kept so.
+        set_max_listpack_value: u64 = "set-max-listpack-value", Int(0, i64::MAX), "64", Live;
     }
     "Observation" {
         /// Microseconds from which a command is put in the slow log; -1 puts none, 0 each.

@@ -32,6 +32,7 @@ use crate::config::Config;
 use crate::keyspace::{Keyspace, Touched};
 use crate::resp::{Batch, Failure, Request};
 use crate::session::{Client, ClientId, Clients, LEASE_ONLY, Offset};
+use crate::value::Forms;
 
 /// How far a batch came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +81,7 @@ pub struct Engine {
 impl Engine {
     pub fn new(config: Arc<Config>, journal: Box<dyn Journal>, seed: u64) -> Self {
         Self {
-            keyspace: Keyspace::new(config.databases as usize, seed),
+            keyspace: Keyspace::new(config.databases as usize, Forms::new(&config, seed)),
             clients: Clients::default(),
             server: Server::new(config),
             journal,

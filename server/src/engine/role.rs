@@ -34,6 +34,7 @@ impl Engine {
         keyspace.authority = self.keyspace.authority;
         keyspace.tracking = self.keyspace.tracking;
         keyspace.outward = self.keyspace.outward;
+        keyspace.forms.configure(&self.server.config);
         self.watchers.spoil(&mut self.clients);
         self.keyspace = keyspace;
         if !self.clients.tracking.is_idle() {

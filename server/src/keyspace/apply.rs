@@ -1,6 +1,8 @@
 //! Effects applied: each is total, so that a log that was written once can always be replayed. An effect on a key
 //! that is missing or of another type changes nothing; commands checked that before they made it.
 
+mod set;
+
 use std::mem;
 
 use super::{Database, Effect, Keyspace, Touched};
@@ -32,7 +34,7 @@ impl Keyspace {
             }),
             Effect::Put { db, key, kind, mut value, deadline } => {
                 // Commands write only values that can be read.
-                if let Ok(value) = rdb::decode(kind, &mut value) {
+                if let Ok(value) = rdb::decode(kind, &mut value, &self.forms) {
                     self.put(db, key, value, deadline);
                 }
             }
@@ -61,6 +63,7 @@ impl Keyspace {
             Effect::FlushDb { db } => self.flush(db),
             Effect::FlushAll => (0..self.databases.len() as u32).for_each(|db| self.flush(db)),
             Effect::Event { .. } | Effect::Publish { .. } => self.hear(effect),
+            Effect::Members { db, key, ref change } => self.apply_set(db, key, change),
             _ => self.apply_list(effect),
         }
     }
@@ -120,7 +123,7 @@ impl Keyspace {
     }
 
     fn flush(&mut self, db: u32) {
-        let empty = Database::new(self.seed, self.identities, self.generation);
+        let empty = Database::new(self.forms.seed, self.identities, self.generation);
         self.identities += 1;
         let mut old = mem::replace(&mut self.databases[db as usize], empty);
         self.databases[db as usize].made = old.made.take();

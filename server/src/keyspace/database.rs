@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::effect::Deadline;
-use super::table::{Keyed, Table};
 use crate::value::Value;
+use crate::value::table::{Keyed, Table};
 
 /// A key with its value.
 #[derive(Debug, Clone)]

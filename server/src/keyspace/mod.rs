@@ -10,17 +10,16 @@ mod database;
 mod effect;
 mod events;
 mod readable;
-pub mod table;
 mod walk;
 
 use std::sync::Arc;
 
 pub use database::{Database, Entry};
-pub use effect::{Deadline, Effect, EffectError, Items};
+pub use effect::{Deadline, Effect, EffectError, Items, SetChange};
 pub use events::Event;
 
 use crate::config::{Class, Classes};
-use crate::value::Value;
+use crate::value::{Forms, Value};
 
 /// A change that others may wait for: `WATCH`, blocked clients, reads that must wait for a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +62,8 @@ pub struct Keyspace {
     record: Vec<u8>,
     /// Some effect of the record changes something: it is more than messages.
     decisive: bool,
-    seed: u64,
+    /// How values are kept, and the seed of all hash tables.
+    pub forms: Forms,
     /// Databases ever made: each has an identity of its own.
     identities: u64,
     /// The number of walks so far; an entry that carries it is not part of the walk under way.
@@ -79,10 +79,10 @@ pub struct Stats {
 }
 
 impl Keyspace {
-    /// `count` empty databases whose hashes are keyed by `seed`.
-    pub fn new(count: usize, seed: u64) -> Self {
+    /// `count` empty databases.
+    pub fn new(count: usize, forms: Forms) -> Self {
         Self {
-            databases: (0..count).map(|identity| Database::new(seed, identity as u64, 0)).collect(),
+            databases: (0..count).map(|identity| Database::new(forms.seed, identity as u64, 0)).collect(),
             now: 0,
             authority: true,
             tracking: false,
@@ -96,7 +96,7 @@ impl Keyspace {
             changes: 0,
             stats: Stats::default(),
             record: Vec::new(),
-            seed,
+            forms,
             identities: count as u64,
             generation: 0,
             walk: None,
@@ -187,6 +187,11 @@ impl Keyspace {
         }
         self.stats.hits += 1;
         self.databases[db as usize].get(key)
+    }
+
+    /// As [`Keyspace::find`], without any trace: for several keys at once. What has expired is hidden.
+    pub fn peek(&self, db: u32, key: &[u8]) -> Option<&Entry> {
+        self.databases[db as usize].get(key).filter(|entry| !entry.expired(self.now))
     }
 
     pub fn exists(&mut self, db: u32, key: &[u8]) -> bool {

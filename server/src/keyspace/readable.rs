@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use super::Effect;
+use super::{Effect, SetChange};
 use crate::value::End;
 
 /// Words with a space between them.
@@ -26,6 +26,10 @@ impl Words<'_, '_> {
 
     fn end(self, end: End) -> Result<Self, fmt::Error> {
         self.word(if end == End::Left { "left" } else { "right" })
+    }
+
+    fn items(self, items: &[&[u8]]) -> Result<Self, fmt::Error> {
+        items.iter().try_fold(self, |out, item| out.bytes(item))
     }
 
     fn deadline(self, deadline: Option<u64>) -> Result<Self, fmt::Error> {
@@ -71,8 +75,7 @@ impl Display for Effect<'_> {
                 out.bytes(channel)?.bytes(message)
             }
             Effect::ListPush { db, key, end, items } => {
-                let out = out.begin("list-push", *db)?.bytes(key)?.end(*end)?;
-                items.iter().try_fold(out, |out, item| out.bytes(item))
+                out.begin("list-push", *db)?.bytes(key)?.end(*end)?.items(items)
             }
             Effect::ListPop { db, key, end, count } => {
                 out.begin("list-pop", *db)?.bytes(key)?.end(*end)?.word(count)
@@ -89,6 +92,10 @@ impl Display for Effect<'_> {
             Effect::ListTrim { db, key, start, length } => {
                 out.begin("list-trim", *db)?.bytes(key)?.word(start)?.word(length)
             }
+            Effect::Members { db, key, change } => match change {
+                SetChange::Add { members } => out.begin("set-add", *db)?.bytes(key)?.items(members),
+                SetChange::Remove { members } => out.begin("set-remove", *db)?.bytes(key)?.items(members),
+            },
         }
         .map(drop)
     }

@@ -99,7 +99,8 @@ impl Keyspace {
             | Effect::ListSet { db, key, .. }
             | Effect::ListInsert { db, key, .. }
             | Effect::ListRemove { db, key, .. }
-            | Effect::ListTrim { db, key, .. } => self.preserve_key(db, key),
+            | Effect::ListTrim { db, key, .. }
+            | Effect::Members { db, key, .. } => self.preserve_key(db, key),
             Effect::Rename { db, from, to } => {
                 self.preserve_key(db, from);
                 self.preserve_key(db, to);
@@ -150,7 +151,7 @@ impl Keyspace {
         let (kind, rest) = input.split_first().ok_or(RdbError::Damaged)?;
         input = rest;
         let key = rdb::decode_string(&mut input)?;
-        let value = rdb::decode(*kind, &mut input)?;
+        let value = rdb::decode(*kind, &mut input, &self.forms)?;
         let seconds = (self.now / 1000) as u32;
         let database = self.databases.get_mut(db as usize).ok_or(RdbError::Damaged)?;
         database.insert(key, value, deadline, seconds);
@@ -196,7 +197,8 @@ mod tests {
     use smallvec::smallvec;
 
     use super::*;
-    use crate::value::End;
+    use crate::keyspace::SetChange;
+    use crate::value::{End, Forms};
 
     fn random(state: &mut u64) -> u64 {
         *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -213,7 +215,11 @@ mod tests {
             0..30 => Effect::Set { db, key: &key, value: &value, deadline: Some(random(state)) },
             30..45 => Effect::Delete { db, key: &key },
             45..60 => Effect::Append { db, key: &key, value: &value },
-            60..75 => Effect::ListPush { db, key: &key, end: End::Left, items: smallvec![value.as_slice()] },
+            60..70 => Effect::ListPush { db, key: &key, end: End::Left, items: smallvec![value.as_slice()] },
+            70..75 => {
+                let change = SetChange::Add { members: smallvec![value.as_slice()] };
+                Effect::Members { db, key: &key, change }
+            }
             75..80 => Effect::ListPop { db, key: &key, end: End::Right, count: 1 },
             80..85 => Effect::Rename { db, from: &key, to: &other },
             85..90 => Effect::Copy { db, from: &key, to_db, to: &other },
@@ -254,7 +260,7 @@ mod tests {
     #[test]
     fn a_picture_shows_the_moment_it_began_whatever_changes_meanwhile() {
         for seed in 0..60 {
-            let (mut keyspace, mut state) = (Keyspace::new(3, seed), seed + 1);
+            let (mut keyspace, mut state) = (Keyspace::new(3, Forms::seeded(seed)), seed + 1);
             (0..3_000).for_each(|_| change(&mut keyspace, &mut state));
             for _ in 0..2 {
                 let before = contents(&keyspace);
@@ -270,11 +276,11 @@ mod tests {
 
     #[test]
     fn a_picture_restores_what_it_shows() {
-        let (mut keyspace, mut state, mut picture) = (Keyspace::new(3, 1), 9, Vec::new());
+        let (mut keyspace, mut state, mut picture) = (Keyspace::new(3, Forms::seeded(1)), 9, Vec::new());
         (0..3_000).for_each(|_| change(&mut keyspace, &mut state));
         keyspace.begin_walk();
         while keyspace.step_walk(1_000, &mut picture).unwrap() {}
-        let mut copy = Keyspace::new(3, 2);
+        let mut copy = Keyspace::new(3, Forms::seeded(2));
         entries(&picture).iter().for_each(|entry| copy.restore(entry).unwrap());
         assert_eq!(contents(&copy), contents(&keyspace));
         assert_eq!(copy.database(0).deadlines(), keyspace.database(0).deadlines());

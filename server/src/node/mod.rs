@@ -38,6 +38,7 @@ use crate::replication::log::{self, Hooks, Log, LogError, Options};
 use crate::replication::meta::MetaError;
 use crate::replication::position::Offset;
 use crate::replication::storage::{Found, Storage, StorageError, Surroundings};
+use crate::value::Forms;
 use applied::Applied;
 use recovery::{RecoveryError, Shape};
 use snapshots::Taker;
@@ -198,8 +199,8 @@ fn build(
     let gate = Arc::new(Gate::new(0));
     let epoch = Arc::new(AtomicU64::new(log.end().epoch));
     let journal = journal::LogJournal { log: log.clone(), epoch: epoch.clone(), gate: gate.clone() };
-    let shape = Shape { databases: config.databases as usize, seed: seed() };
-    let mut engine = Engine::new(config.clone(), Box::new(journal), shape.seed);
+    let shape = Shape { databases: config.databases as usize, forms: Forms::new(config, seed()) };
+    let mut engine = Engine::new(config.clone(), Box::new(journal), shape.forms.seed);
     engine.set_status(Status { role: Role::Loading, ..Status::default() });
     let metrics = engine.server.observed.metrics.clone();
     let engine = Arc::new(Mutex::new(engine));

@@ -6,6 +6,7 @@ use crate::keyspace::{EffectError, Keyspace};
 use crate::replication::log::{Log, ReadError};
 use crate::replication::position::Offset;
 use crate::replication::snapshot::{Info, Kind, SnapshotError, Snapshots};
+use crate::value::Forms;
 use crate::value::rdb::RdbError;
 
 #[derive(Debug, thiserror::Error)]
@@ -24,13 +25,12 @@ pub enum RecoveryError {
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
     pub databases: usize,
-    /// Keys the hashes of its tables.
-    pub seed: u64,
+    pub forms: Forms,
 }
 
 impl Shape {
     pub fn empty(self) -> Keyspace {
-        Keyspace::new(self.databases, self.seed)
+        Keyspace::new(self.databases, self.forms)
     }
 }
 

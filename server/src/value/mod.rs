@@ -3,14 +3,20 @@
 //! Deliberately absent: keys, expiry, replies, options of commands.
 
 mod extended;
+mod forms;
 mod list;
 mod natural;
 pub mod number;
+mod packed;
 pub mod rdb;
+mod set;
 mod string;
+pub mod table;
 
 pub use extended::Extended;
+pub use forms::Forms;
 pub use list::{End, List};
+pub use set::{Member, Set};
 pub use string::Str;
 
 /// A value of the key space.
@@ -18,6 +24,7 @@ pub use string::Str;
 pub enum Value {
     String(Str),
     List(List),
+    Set(Set),
 }
 
 impl Value {
@@ -26,6 +33,7 @@ impl Value {
         match self {
             Value::String(string) => string.encoding(),
             Value::List(_) => "quicklist",
+            Value::Set(set) => set.encoding(),
         }
     }
 
@@ -34,6 +42,7 @@ impl Value {
         match self {
             Value::String(_) => "string",
             Value::List(_) => "list",
+            Value::Set(_) => "set",
         }
     }
 }

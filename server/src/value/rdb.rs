@@ -2,10 +2,11 @@
 //!
 //! Written are the plain encodings (a raw string, a list of raw strings), which every version of Redis reads.
 
-use super::{End, List, Str, Value};
+use super::{End, Forms, List, Set, Str, Value};
 
 const STRING: u8 = 0;
 const LIST: u8 = 1;
+const SET: u8 = 2;
 
 /// Bytes that are no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +22,7 @@ pub fn type_byte(value: &Value) -> u8 {
     match value {
         Value::String(_) => STRING,
         Value::List(_) => LIST,
+        Value::Set(_) => SET,
     }
 }
 
@@ -32,11 +34,15 @@ pub fn encode(value: &Value, out: &mut Vec<u8>) {
             encode_length(list.len() as u64, out);
             list.iter().for_each(|item| encode_string(item, out));
         }
+        Value::Set(set) => {
+            encode_length(set.len() as u64, out);
+            set.iter().for_each(|member| encode_string(member.bytes(&mut itoa::Buffer::new()), out));
+        }
     }
 }
 
 /// Take a value of a type off the front of `input`.
-pub fn decode(kind: u8, input: &mut &[u8]) -> Result<Value, RdbError> {
+pub fn decode(kind: u8, input: &mut &[u8], forms: &Forms) -> Result<Value, RdbError> {
     match kind {
         STRING => Ok(Value::String(Str::new(decode_string(input)?))),
         LIST => {
@@ -45,6 +51,13 @@ pub fn decode(kind: u8, input: &mut &[u8]) -> Result<Value, RdbError> {
                 list.push(End::Right, decode_string(input)?);
             }
             Ok(Value::List(list))
+        }
+        SET => {
+            let mut set = Set::of([], forms);
+            for _ in 0..decode_length(input)? {
+                set.add(decode_string(input)?, forms);
+            }
+            Ok(Value::Set(set))
         }
         other => Err(RdbError::Unknown(other)),
     }
@@ -103,7 +116,11 @@ mod tests {
         for item in [b"a".as_slice(), b"", &[7; 70], &vec![8; 20_000]] {
             list.push(End::Right, item);
         }
+        let forms = Forms::seeded(1);
         for value in [
+            Value::Set(Set::of([b"1".as_slice(), b"-70000"], &forms)),
+            Value::Set(Set::of([b"a".as_slice(), b"1"], &forms)),
+            Value::Set(Set::of([b"a".as_slice(), &[7; 70], &vec![8; 20_000]], &forms)),
             Value::String(Str::new(b"")),
             Value::String(Str::new(b"12345")),
             Value::String(Str::new(&vec![1; 100_000])),
@@ -112,13 +129,13 @@ mod tests {
             let mut bytes = Vec::new();
             encode(&value, &mut bytes);
             let mut input = bytes.as_slice();
-            assert_eq!(decode(type_byte(&value), &mut input).as_ref(), Ok(&value));
+            assert_eq!(decode(type_byte(&value), &mut input, &forms).as_ref(), Ok(&value));
             assert!(input.is_empty());
             for cut in (0..bytes.len()).step_by(97) {
-                assert_eq!(decode(type_byte(&value), &mut &bytes[..cut]), Err(RdbError::Damaged));
+                assert_eq!(decode(type_byte(&value), &mut &bytes[..cut], &forms), Err(RdbError::Damaged));
             }
         }
-        assert_eq!(decode(99, &mut b"".as_slice()), Err(RdbError::Unknown(99)));
+        assert_eq!(decode(99, &mut b"".as_slice(), &forms), Err(RdbError::Unknown(99)));
     }
 
     #[test]

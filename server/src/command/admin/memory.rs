@@ -70,6 +70,7 @@ fn of_value(value: &Value) -> usize {
         Value::String(Str::Int(_)) => 0,
         Value::String(string) => SHARED_BYTES + string.len(),
         Value::List(list) => list.allocated(),
+        Value::Set(set) => set.allocated(),
     }
 }
 

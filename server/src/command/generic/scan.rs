@@ -1,5 +1,6 @@
 //! `SCAN`.
 
+use crate::command::cursor::{COUNT, cursor};
 use crate::command::spec::{Acl, Arg, Kind};
 use crate::command::{Args, Context, Flags, Grammar, Handler, Spec};
 use crate::config::glob;
@@ -33,9 +34,6 @@ pub static SCAN: Spec = Spec {
     ..Spec::BASE
 };
 
-/// Keys of one step unless the client says otherwise.
-const COUNT: usize = 10;
-
 fn scan(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     let cursor = cursor(args.word(1))?;
     let args = Args::read(&SCAN, args.request(), args.skip())?;
@@ -55,20 +53,4 @@ fn scan(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
         }
     });
     Ok(Reply::Array(vec![Reply::text(next.unwrap_or(0).to_string()), Reply::Array(keys)]))
-}
-
-/// A cursor as C's `strtoul` reads it.
-fn cursor(word: &[u8]) -> Result<u64, Failure> {
-    const INVALID: Failure = Failure::new("ERR invalid cursor");
-    let (negative, digits) = match word {
-        [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        _ => (false, word),
-    };
-    let text = std::str::from_utf8(digits).map_err(|_| INVALID)?;
-    if !text.is_empty() && !digits.iter().all(u8::is_ascii_digit) || (text.is_empty() && !word.is_empty()) {
-        return Err(INVALID);
-    }
-    let number: u64 = if text.is_empty() { 0 } else { text.parse().map_err(|_| INVALID)? };
-    Ok(if negative { number.wrapping_neg() } else { number })
 }

@@ -69,9 +69,7 @@ fn at_least(word: &[u8], least: i64, failure: Failure) -> Result<u64, Failure> {
 fn signed(word: &[u8]) -> Result<i64, Failure> {
     let number = integer(word)?;
     if number == i64::MIN {
-        return Err(Failure::new(
-            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-        ));
+        return Err(errors::SIGNED_RANGE);
     }
     Ok(number)
 }

@@ -6,10 +6,12 @@
 //! length-prefixed bytes. Tags are never reused; a reader stops at a tag that it does not know.
 
 mod codec;
+mod set;
 
 use smallvec::SmallVec;
 
 use codec::{In, Out};
+pub use set::SetChange;
 
 use crate::value::End;
 
@@ -156,6 +158,12 @@ pub enum Effect<'a> {
         channel: &'a [u8],
         message: &'a [u8],
     },
+    /// A set changes.
+    Members {
+        db: u32,
+        key: &'a [u8],
+        change: SetChange<'a>,
+    },
 }
 
 /// A record that can't be read: written by a newer version, or damaged in a way that its checksum did not show.
@@ -222,6 +230,7 @@ impl<'a> Effect<'a> {
             Effect::Publish { shard, channel, message } => {
                 out.tag(126).number(u64::from(*shard)).bytes(channel).bytes(message)
             }
+            Effect::Members { db, key, change } => return change.encode(*db, key, out),
         };
     }
 
@@ -282,6 +291,10 @@ impl<'a> Effect<'a> {
                 key: i.bytes()?,
             },
             126 => Effect::Publish { shard: i.number()? != 0, channel: i.bytes()?, message: i.bytes()? },
+            tag if set::TAGS.contains(&tag) => {
+                let (db, key, change) = SetChange::decode(tag, i)?;
+                Effect::Members { db, key, change }
+            }
             other => return Err(EffectError::Unknown(other)),
         })
     }
@@ -325,6 +338,8 @@ mod tests {
             Effect::ListTrim { db, key, start: 1, length: 2 },
             Effect::Event { db, class: 11, name: b"new", key },
             Effect::Publish { shard: true, channel: b"c", message: b"m" },
+            Effect::Members { db, key, change: SetChange::Add { members: smallvec![b"a".as_slice(), b""] } },
+            Effect::Members { db, key, change: SetChange::Remove { members: smallvec![b"a".as_slice()] } },
         ]
     }
 

@@ -1,8 +1,10 @@
-//! The hash table of a database: it grows without a pause and can be walked by a cursor that needs no state.
+//! The hash table of a database and of large sets and hashes: it grows and shrinks without a pause and can be walked by
+//! a cursor that needs no state.
 //!
 //! Extendible hashing: a directory indexed by the top bits of a key's hash points at segments of at most
 //! [`SEGMENT_MAX`] entries, each a small open-addressing table. A full segment splits in two by its next hash bit,
-//! so an insertion moves a few hundred entries at most, never the whole table.
+//! so an insertion moves a few hundred entries at most, never the whole table. Two halves of a split that are nearly
+//! empty become one again.
 //!
 //! A cursor is a hash: segments are walked in hash order, and within a segment entries are taken in hash order,
 //! so an entry that is there from the beginning of a scan to its end is met exactly once, whatever splits
@@ -15,25 +17,31 @@ use hashbrown::HashTable;
 /// Entries of a segment before it splits. Small enough that a split takes microseconds.
 const SEGMENT_MAX: usize = 448;
 
+/// Entries of two segments that become one: far fewer than those of one that splits, so that a table that stands on the
+/// edge does not go back and forth.
+const MERGED_MAX: usize = SEGMENT_MAX / 4;
+
 /// An entry names its own key.
 pub trait Keyed {
     fn key(&self) -> &[u8];
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Segment<T> {
     /// How many of the top hash bits all entries here share.
     depth: u32,
     entries: HashTable<T>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Table<T> {
     hasher: foldhash::quality::FixedState,
     /// The directory has `1 << depth` places.
     depth: u32,
     directory: Vec<u32>,
     segments: Vec<Segment<T>>,
+    /// Segments that no place of the directory points at.
+    free: Vec<u32>,
     len: usize,
 }
 
@@ -45,6 +53,7 @@ impl<T: Keyed> Table<T> {
             depth: 0,
             directory: vec![0],
             segments: vec![Segment { depth: 0, entries: HashTable::new() }],
+            free: Vec::new(),
             len: 0,
         }
     }
@@ -62,8 +71,19 @@ impl<T: Keyed> Table<T> {
     }
 
     fn place(&self, hash: u64) -> usize {
+        self.directory[self.index(hash)] as usize
+    }
+
+    /// The place in the directory of a hash.
+    fn index(&self, hash: u64) -> usize {
         // A shift by 64 is none in Rust: the directory of depth 0 has one place.
-        self.directory[hash.checked_shr(64 - self.depth).unwrap_or(0) as usize] as usize
+        hash.checked_shr(64 - self.depth).unwrap_or(0) as usize
+    }
+
+    /// Bytes that are allocated for entries, without what they point at.
+    pub fn allocated(&self) -> usize {
+        let segments: usize = self.segments.iter().map(|segment| segment.entries.allocation_size()).sum();
+        segments + self.segments.capacity() * size_of::<Segment<T>>() + self.directory.capacity() * 4
     }
 
     pub fn get(&self, key: &[u8]) -> Option<&T> {
@@ -111,7 +131,38 @@ impl<T: Keyed> Table<T> {
         let place = self.place(hash);
         let found = self.segments[place].entries.find_entry(hash, |entry| entry.key() == key).ok()?;
         self.len -= 1;
-        Some(found.remove().0)
+        let gone = found.remove().0;
+        if self.segments[place].entries.len() <= MERGED_MAX {
+            self.merge(hash);
+        }
+        Some(gone)
+    }
+
+    /// Make the segment of `hash` and the one that it was split from one again, as often as both are nearly empty.
+    fn merge(&mut self, hash: u64) {
+        loop {
+            let kept = self.place(hash);
+            let depth = self.segments[kept].depth;
+            if depth == 0 {
+                return;
+            }
+            let other = self.place(hash ^ 1 << (64 - depth));
+            let entries = self.segments[kept].entries.len() + self.segments[other].entries.len();
+            if self.segments[other].depth != depth || entries > MERGED_MAX {
+                return;
+            }
+            let hasher = &self.hasher;
+            for entry in std::mem::take(&mut self.segments[other].entries) {
+                let hash = hasher.hash_one(entry.key());
+                let entries = &mut self.segments[kept].entries;
+                entries.insert_unique(hash, entry, |entry| hasher.hash_one(entry.key()));
+            }
+            self.segments[kept].depth = depth - 1;
+            self.free.push(other as u32);
+            let run = 1usize << (self.depth + 1 - depth);
+            let start = self.index(hash) & !(run - 1);
+            self.directory[start..start + run].fill(kept as u32);
+        }
     }
 
     /// Split the segment at `place`, which holds `hash`, by its next bit.
@@ -131,11 +182,15 @@ impl<T: Keyed> Table<T> {
             half.insert_unique(hash, entry, |entry| hasher.hash_one(entry.key()));
         }
         self.segments[place] = Segment { depth: depth + 1, entries: low };
-        let new = self.segments.len() as u32;
-        self.segments.push(Segment { depth: depth + 1, entries: high });
+        let new = self.free.pop().unwrap_or(self.segments.len() as u32);
+        let high = Segment { depth: depth + 1, entries: high };
+        match self.segments.get_mut(new as usize) {
+            Some(free) => *free = high,
+            None => self.segments.push(high),
+        }
         // The directory places of the old segment whose next bit is one: the upper half of its run.
         let run = 1usize << (self.depth - depth);
-        let start = (hash.checked_shr(64 - self.depth).unwrap_or(0) as usize) & !(run - 1);
+        let start = self.index(hash) & !(run - 1);
         self.directory[start + run / 2..start + run].fill(new);
     }
 
@@ -192,7 +247,7 @@ impl<T: Keyed> Table<T> {
             if segment.entries.is_empty() {
                 continue;
             }
-            let chosen = if self.segments.len() == 1 { chosen % segment.entries.len() } else { chosen };
+            let chosen = if segment.depth == 0 { chosen % segment.entries.len() } else { chosen };
             if let Some(entry) = segment.entries.iter().nth(chosen) {
                 return Some(entry);
             }
@@ -259,6 +314,26 @@ mod tests {
         let distinct: HashSet<_> = seen.iter().copied().collect();
         assert_eq!(distinct.len(), seen.len(), "nothing twice");
         assert!((0..5_000).all(|number| distinct.contains(&number)));
+    }
+
+    #[test]
+    fn a_table_that_empties_gives_its_segments_back() {
+        let mut table = Table::new(3);
+        for round in 0..3 {
+            (0..50_000).for_each(|number| drop(table.insert(entry(number))));
+            assert!(table.segments.len() - table.free.len() > 100);
+            let (mut cursor, mut seen, mut gone) = (Some(0), HashSet::new(), 10);
+            while let Some(at) = cursor {
+                cursor = table.scan(at, 10, |_, (_, number)| assert!(seen.insert(*number), "twice"));
+                (gone..50_000.min(gone + 200)).for_each(|number| drop(table.remove(&entry(number).0)));
+                gone += 200;
+            }
+            (gone..50_000).for_each(|number| drop(table.remove(&entry(number).0)));
+            assert!((0..10).all(|number| seen.contains(&number)), "round {round}");
+            assert_eq!(table.len(), 10);
+            assert_eq!(table.segments.len() - table.free.len(), 1);
+            assert!((0..10).all(|number| table.contains(&entry(number).0)));
+        }
     }
 
     #[test]
