@@ -200,9 +200,8 @@ mod tests {
             table.changed(key.as_bytes(), Some(by));
         }
         let texts = |messages: Vec<(ClientId, Vec<Bytes>)>| -> Vec<(ClientId, String)> {
-            let join =
-                |keys: Vec<Bytes>| keys.iter().map(|key| String::from_utf8_lossy(key).into_owned() + " ");
-            messages.into_iter().map(|(id, keys)| (id, join(keys).collect())).collect()
+            let text = |key: &Bytes| String::from_utf8_lossy(key).into_owned() + " ";
+            messages.into_iter().map(|(id, keys)| (id, keys.iter().map(text).collect())).collect()
         };
         let told = texts(table.broadcasts(|id| id == 2));
         assert_eq!(told, [(1, "a1 b1 c1 ".into()), (2, "a1 ".into())]);

@@ -3,6 +3,7 @@
 use super::super::spec::{Acl, Arg, Begin, Find, Flags, Grammar, Handler, KeyFlags, KeySpec, Kind, Spec};
 use super::super::{Args, Context, errors};
 use super::{as_set, read};
+use crate::config::Class;
 use crate::keyspace::Effect;
 use crate::resp::{Failure, Reply};
 use crate::value::rdb;
@@ -76,7 +77,12 @@ fn sdiff(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
 }
 
 /// The result takes the place of whatever was at the destination.
-fn store(context: &mut Context<'_>, args: &Args<'_>, operation: Operation) -> Result<Reply, Failure> {
+fn store(
+    context: &mut Context<'_>,
+    args: &Args<'_>,
+    operation: Operation,
+    event: &'static str,
+) -> Result<Reply, Failure> {
     let (db, key) = (context.client.db, args.word(1));
     let keys: Vec<&[u8]> = args.request().rest(2).collect();
     let forms = context.keyspace.forms;
@@ -88,26 +94,29 @@ fn store(context: &mut Context<'_>, args: &Args<'_>, operation: Operation) -> Re
         set
     })?;
     if set.is_empty() {
-        context.keyspace.delete(db, key);
+        if context.keyspace.delete(db, key) {
+            context.notify(Class::Generic, "del", key);
+        }
         return Ok(Reply::Int(0));
     }
     let (count, set, mut value) = (set.len(), Value::Set(set), Vec::new());
     rdb::encode(&set, &mut value);
     let kind = rdb::type_byte(&set);
     context.keyspace.change(&Effect::Put { db, key, kind, value: &value, deadline: None });
+    context.notify(Class::Set, event, key);
     Ok(count.into())
 }
 
 fn sinterstore(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
-    store(context, args, Operation::Intersection)
+    store(context, args, Operation::Intersection, "sinterstore")
 }
 
 fn sunionstore(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
-    store(context, args, Operation::Union)
+    store(context, args, Operation::Union, "sunionstore")
 }
 
 fn sdiffstore(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
-    store(context, args, Operation::Difference)
+    store(context, args, Operation::Difference, "sdiffstore")
 }
 
 fn sintercard(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {

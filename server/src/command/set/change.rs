@@ -5,6 +5,7 @@ use smallvec::smallvec;
 use super::super::spec::{Acl, Arg, Flags, Handler, KeyFlags, KeySpec, Kind, Spec};
 use super::super::{Args, Context};
 use super::{find, len};
+use crate::config::Class;
 use crate::keyspace::{Effect, SetChange};
 use crate::resp::{Failure, Reply};
 
@@ -18,6 +19,7 @@ fn sadd(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     };
     let change = SetChange::Add { members: members.by_ref().collect() };
     context.keyspace.change(&Effect::Members { db, key, change });
+    context.notify(Class::Set, "sadd", key);
     Ok((len(context, key) - before).into())
 }
 
@@ -31,6 +33,7 @@ fn srem(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
         return Ok(Reply::Int(0));
     }
     context.keyspace.change(&Effect::Members { db, key, change: SetChange::Remove { members } });
+    context.notify(Class::Set, "srem", key);
     Ok((before - len(context, key)).into())
 }
 
@@ -42,8 +45,10 @@ fn smove(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     if there && from != to {
         let change = SetChange::Remove { members: smallvec![member] };
         context.keyspace.change(&Effect::Members { db, key: from, change });
+        context.notify(Class::Set, "srem", from);
         let change = SetChange::Add { members: smallvec![member] };
         context.keyspace.change(&Effect::Members { db, key: to, change });
+        context.notify(Class::Set, "sadd", to);
     }
     Ok(Reply::Int(i64::from(there)))
 }

@@ -4,6 +4,7 @@ use super::super::dice::{Count, Dice};
 use super::super::spec::{Acl, Arg, Flags, Grammar, Handler, KeyFlags, KeySpec, Kind, Spec};
 use super::super::{Args, Context, errors};
 use super::{find, read};
+use crate::config::Class;
 use crate::keyspace::{Effect, SetChange};
 use crate::resp::{Failure, Reply};
 use crate::value::{Member, Set, number};
@@ -35,6 +36,9 @@ fn spop(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     } else if !members.is_empty() {
         let members = members.iter().map(Vec::as_slice).collect();
         context.keyspace.change(&Effect::Members { db, key, change: SetChange::Remove { members } });
+    }
+    if !replies.is_empty() {
+        context.notify(Class::Set, "spop", key);
     }
     Ok(match count {
         None => replies.into_iter().next().unwrap_or(Reply::Null),

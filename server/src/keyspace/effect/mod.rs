@@ -338,7 +338,11 @@ mod tests {
             Effect::ListTrim { db, key, start: 1, length: 2 },
             Effect::Event { db, class: 11, name: b"new", key },
             Effect::Publish { shard: true, channel: b"c", message: b"m" },
-            Effect::Members { db, key, change: SetChange::Add { members: smallvec![b"a".as_slice(), b""] } },
+            Effect::Members {
+                db,
+                key,
+                change: SetChange::Add { members: smallvec![b"a".as_slice(), b"".as_slice()] },
+            },
             Effect::Members { db, key, change: SetChange::Remove { members: smallvec![b"a".as_slice()] } },
         ]
     }
