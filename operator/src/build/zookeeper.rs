@@ -173,7 +173,8 @@ fn static_configuration() -> String {
         // Sessions of 2 to 20 s.
         "tickTime=1000",
         "initLimit=20",
-        "syncLimit=5",
+        // A leader that is cut off is given up after three ticks.
+        "syncLimit=3",
         "cnxTimeout=2000",
         "dataDir=/data/zookeeper",
         "standaloneEnabled=false",

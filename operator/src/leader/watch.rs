@@ -15,6 +15,12 @@ use super::record::{Config, Node, View};
 
 const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 const OUT_OF_TOUCH_AFTER: Duration = Duration::from_secs(2);
+/// A member that answers nothing for so long is cut off: another one is asked. Waiting for the session's own word would
+/// take four seconds.
+const ANSWER_TIME_MAX: Duration = Duration::from_millis(1_500);
+/// After so long without news the member is asked something.
+const PROBE_AFTER: Duration = Duration::from_secs(1);
+const CONNECTION_TIME_MAX: Duration = Duration::from_secs(1);
 const RETRY_MIN: Duration = Duration::from_millis(200);
 const RETRY_MAX: Duration = Duration::from_secs(5);
 
@@ -50,7 +56,9 @@ pub async fn follow(connect: String, sink: watch::Sender<View>) {
 
 /// A new session. Only when it takes a while are we out of touch: a member that restarts is no news.
 async fn connect_to(connect: &str, sink: &watch::Sender<View>) -> Result<Client, Error> {
-    let connector = Client::connector().with_session_timeout(SESSION_TIMEOUT);
+    let connector = Client::connector()
+        .with_session_timeout(SESSION_TIMEOUT)
+        .with_connection_timeout(CONNECTION_TIME_MAX);
     let mut attempt = std::pin::pin!(connector.connect(connect));
     if let Ok(result) = tokio::time::timeout(OUT_OF_TOUCH_AFTER, &mut attempt).await {
         return result;
@@ -67,12 +75,16 @@ async fn connect_to(connect: &str, sink: &watch::Sender<View>) -> Result<Client,
 /// A lost connection ends it although the session would live on: zookeeper-client 0.11.2 does not
 /// restore persistent watches when it reconnects, and a session of ours holds nothing worth keeping.
 async fn session(client: &Client, sink: &watch::Sender<View>) -> Result<(), Error> {
-    let mut watcher = client.watch("/", AddWatchMode::PersistentRecursive).await?;
-    read_all(client, sink).await?;
+    let mut watcher = in_time(client.watch("/", AddWatchMode::PersistentRecursive)).await?;
+    in_time(read_all(client, sink)).await?;
     loop {
         let event = tokio::select! {
             event = watcher.changed() => event,
             () = sink.closed() => return Ok(()),
+            () = tokio::time::sleep(PROBE_AFTER) => {
+                in_time(client.check_stat(CONFIG_PATH)).await?;
+                continue;
+            }
         };
         if event.event_type == EventType::Session {
             match event.session_state {
@@ -83,8 +95,13 @@ async fn session(client: &Client, sink: &watch::Sender<View>) -> Result<(), Erro
                 SessionState::Closed => return Err(Error::ClientClosed),
             }
         }
-        read_changed(client, sink, &event).await?;
+        in_time(read_changed(client, sink, &event)).await?;
     }
+}
+
+/// What takes too long is as good as a lost connection.
+async fn in_time<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::time::timeout(ANSWER_TIME_MAX, answer).await.unwrap_or(Err(Error::ConnectionLoss))
 }
 
 async fn read_changed(

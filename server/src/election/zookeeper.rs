@@ -22,6 +22,11 @@ use crate::replication::protocol::{RegistryEvent, WriteOutcome};
 const SESSION: Duration = Duration::from_secs(6);
 const CONFIG: &str = "/config";
 const NODES: &str = "/nodes";
+/// A member that answers nothing for so long is cut off: another one is asked. Waiting for the session's own word would
+/// take four seconds.
+const ANSWER_TIME_MAX: Duration = Duration::from_millis(1_500);
+/// After so long without news the member is asked something.
+const PROBE_AFTER: Duration = Duration::from_secs(1);
 /// How long an answer to a write that was under way may still take after its connection was lost.
 const STRAGGLER: Duration = Duration::from_secs(1);
 
@@ -134,7 +139,7 @@ async fn connect(ensemble: &ZooKeeper) -> Client {
 async fn try_connect(ensemble: &ZooKeeper) -> Result<Client, Error> {
     let client = Client::connector()
         .with_session_timeout(SESSION)
-        .with_connection_timeout(Duration::from_secs(2))
+        .with_connection_timeout(Duration::from_secs(1))
         .connect(&ensemble.servers.join(","))
         .await?;
     let directory = CreateMode::Persistent.with_acls(Acls::anyone_all());
@@ -170,11 +175,11 @@ struct Session<'r, R> {
 impl<R: Fn(RegistryEvent)> Session<'_, R> {
     async fn run(&mut self, requests: &mut UnboundedReceiver<Request>) -> Ended {
         let mut state = self.client.state_watcher();
-        let (mut config, mut nodes) = match self.watch().await {
+        let (mut config, mut nodes) = match in_time(self.watch()).await {
             Ok(watches) => watches,
             Err(error) => return Ended::Failed(error),
         };
-        if let Err(error) = self.begin().await {
+        if let Err(error) = in_time(self.begin()).await {
             return Ended::Failed(error);
         }
         loop {
@@ -187,20 +192,24 @@ impl<R: Fn(RegistryEvent)> Session<'_, R> {
                 (attempt, outcome) = settled(&mut self.write) => {
                     self.write = None;
                     (self.report)(RegistryEvent::Written { attempt, outcome });
+                    if outcome == WriteOutcome::Undecided {
+                        return Ended::Lost;
+                    }
                     Ok(())
                 }
                 event = config.changed() => match event.event_type {
                     EventType::Session => return Ended::Lost,
-                    _ => self.read_config().await,
+                    _ => in_time(self.read_config()).await,
                 },
                 event = nodes.changed() => match event.event_type {
                     EventType::Session => return Ended::Lost,
-                    _ => self.read_nodes().await,
+                    _ => in_time(self.read_nodes()).await,
                 },
                 request = requests.recv() => match request {
                     None => return Ended::Done,
-                    Some(request) => self.take(request).await,
+                    Some(request) => in_time(self.take(request)).await,
                 },
+                () = tokio::time::sleep(PROBE_AFTER) => in_time(self.probe()).await,
             };
             match result {
                 Ok(()) => {}
@@ -210,6 +219,11 @@ impl<R: Fn(RegistryEvent)> Session<'_, R> {
                 Err(error) => return Ended::Failed(error),
             }
         }
+    }
+
+    /// Is the member still there?
+    async fn probe(&self) -> Result<(), Error> {
+        self.client.check_stat(CONFIG).await.map(drop)
     }
 
     async fn watch(&self) -> Result<(PersistentWatcher, PersistentWatcher), Error> {
@@ -321,6 +335,11 @@ impl<R: Fn(RegistryEvent)> Session<'_, R> {
     }
 }
 
+/// What takes too long is as good as a lost connection.
+async fn in_time<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::time::timeout(ANSWER_TIME_MAX, answer).await.unwrap_or(Err(Error::ConnectionLoss))
+}
+
 /// The outcome of the write under way; never, if there is none.
 async fn settled(write: &mut Option<Outcome>) -> (String, WriteOutcome) {
     match write {
@@ -332,14 +351,16 @@ async fn settled(write: &mut Option<Outcome>) -> (String, WriteOutcome) {
 async fn write(client: Client, config: Config, expected: Option<i32>) -> WriteOutcome {
     let Ok(data) = serde_json::to_vec(&config) else { return WriteOutcome::Lost };
     #[allow(clippy::single_match_else)] // both are as likely
-    let result = match expected {
-        Some(version) => client.set_data(CONFIG, &data, Some(version)).await.map(|stat| stat.version),
-        None => {
-            let persistent = CreateMode::Persistent.with_acls(Acls::anyone_all());
-            client.create(CONFIG, &data, &persistent).await.map(|(stat, _)| stat.version)
+    let answer = async {
+        match expected {
+            Some(version) => client.set_data(CONFIG, &data, Some(version)).await.map(|stat| stat.version),
+            None => {
+                let persistent = CreateMode::Persistent.with_acls(Acls::anyone_all());
+                client.create(CONFIG, &data, &persistent).await.map(|(stat, _)| stat.version)
+            }
         }
     };
-    match result {
+    match in_time(answer).await {
         Ok(version) => WriteOutcome::Won { version },
         Err(Error::BadVersion | Error::NodeExists | Error::NoNode) => WriteOutcome::Lost,
         Err(error) => {
