@@ -14,6 +14,8 @@ const OURS_ALONE: &[&str] = &["getlog", "waitaof", "client|setinfo", "client|no-
 
 /// The commands of the first release; of containers the subcommands.
 const PROMISED: &str = "
+    acl|cat acl|deluser acl|dryrun acl|genpass acl|getuser acl|help acl|list acl|load acl|log acl|save acl|setuser
+    acl|users acl|whoami
     auth echo ping quit select hello reset
     client|getname client|id client|info client|kill client|list client|no-evict client|no-touch client|pause
     client|reply client|setinfo client|setname client|unblock client|unpause

@@ -6,6 +6,7 @@
 
 #![allow(clippy::unnecessary_wraps)] // handlers have one type, whether they can fail or not
 
+pub mod acl;
 pub mod admin;
 mod args;
 pub mod connection;
@@ -99,6 +100,9 @@ pub enum Order {
     },
     /// `CONFIG REWRITE`.
     Rewrite,
+    /// `ACL LOAD` and `ACL SAVE`.
+    LoadUsers,
+    SaveUsers,
     /// `DEBUG SLEEP`: serve nobody for so long.
     Sleep {
         time: Duration,
@@ -119,6 +123,7 @@ pub enum Order {
 
 /// The commands of each group.
 static GROUPS: &[&[&Spec]] = &[
+    acl::COMMANDS,
     admin::COMMANDS,
     connection::COMMANDS,
     generic::COMMANDS,

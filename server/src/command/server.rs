@@ -5,8 +5,10 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use super::acl;
 use super::observe::Observed;
 use super::spec::{Flags, Spec};
+use crate::acl::{Log, User, Users};
 use crate::config::Config;
 use crate::pubsub::Registry;
 use crate::session::ClientId;
@@ -84,6 +86,13 @@ pub struct Server {
     /// 40 hex digits that name this run of the process, as in Redis.
     pub run_id: String,
     pub pubsub: Registry,
+    /// The users in force.
+    pub users: Users,
+    /// Those of this node's configuration, in force while the log has none.
+    pub own_users: Users,
+    /// They changed although the log did not; the engine looks at it after each command.
+    pub users_changed: bool,
+    pub acl_log: Log,
     /// What commands ask of the engine; it does so when they have run.
     pub errands: Vec<Errand>,
     pub persistence: Persistence,
@@ -134,6 +143,8 @@ impl Server {
     pub fn new(config: Arc<Config>) -> Self {
         let mut observed = Observed::new(super::names());
         observed.configure(&config);
+        // The node checks them before; if that was not done nobody gets in.
+        let users = acl::configured(&config).unwrap_or_else(|_| Users::new(User::new(b"default", false)));
         Self {
             config,
             status: Status::default(),
@@ -143,6 +154,10 @@ impl Server {
             active_expire: true,
             run_id: random_hex(),
             pubsub: Registry::default(),
+            users: users.clone(),
+            own_users: users,
+            users_changed: false,
+            acl_log: Log::default(),
             errands: Vec::new(),
             persistence: Persistence::new(),
             outgoing: Vec::new(),
@@ -160,8 +175,30 @@ impl Server {
         !self.status.role.leads() && self.status.leader_address.is_some()
     }
 
+    /// Whether a client has to say who it is before anything else. A password that the configuration asks for is asked
+    /// for even if the user `default` needs none by the log.
     pub fn needs_password(&self) -> bool {
-        self.config.passwords().required()
+        let default = self.users.default_user();
+        !default.enabled || !default.no_password || self.config.passwords().required()
+    }
+
+    /// The user of that name, if the password is right.
+    pub fn login(&self, name: &[u8], password: &[u8]) -> Option<&Arc<User>> {
+        let user = self.users.get(name).filter(|user| user.enabled)?;
+        let passwords = self.config.passwords();
+        let (is_default, open) = (name == b"default", user.no_password);
+        let right = match (is_default, open) {
+            (true, true) => !passwords.required() || passwords.accepts_client(password),
+            (true, false) => passwords.is_in_file(password) | user.has_password(password),
+            (false, open) => open || user.has_password(password),
+        };
+        right.then_some(user)
+    }
+
+    /// The users of the configuration changed, and are those in force.
+    pub fn follow_own_users(&mut self) {
+        self.users = self.own_users.clone();
+        self.users_changed = true;
     }
 
     /// Until when clients that run this command are paused, if they are; `flags` are those of what it will do.

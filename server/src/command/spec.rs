@@ -388,6 +388,11 @@ impl Spec {
         }
     }
 
+    /// It changes users, which the leader alone does, though Redis does not call it a write.
+    pub fn changes_users(&self) -> bool {
+        self.flags.has(Flags::ADMIN) && matches!(self.full_name, "ACL|SETUSER" | "ACL|DELUSER" | "ACL|LOAD")
+    }
+
     #[must_use]
     pub const fn writes(&self) -> bool {
         self.flags.has(Flags::WRITE)

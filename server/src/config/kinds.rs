@@ -4,7 +4,9 @@
 //! CONFIG REWRITE writes after the name, one entry a line.
 
 use super::split::quote;
-use super::values::{Allow, Durability, Fsync, LogLevel, OutputLimit, OutputLimits, SavePoint, ZooKeeper};
+use super::values::{
+    Allow, Channels, Durability, Fsync, LogLevel, OutputLimit, OutputLimits, SavePoint, ZooKeeper,
+};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
@@ -164,6 +166,11 @@ impl Named for Durability {
 impl Named for Allow {
     const NAMES: &'static [(&'static str, Self)] =
         &[("no", Allow::No), ("yes", Allow::Yes), ("local", Allow::Local)];
+}
+
+impl Named for Channels {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("allchannels", Channels::All), ("resetchannels", Channels::None)];
 }
 
 pub struct Choice;

@@ -98,6 +98,9 @@ pub(super) fn from_args(args: &[String]) -> Result<Config, ConfigError> {
 /// Settings that are right alone and wrong together.
 fn check(config: &Config) -> Result<(), ConfigError> {
     let conflict = |text| Err(ConfigError::Conflict(text));
+    if config.aclfile.is_some() && !config.users.is_empty() {
+        return conflict("users are either in lines 'user' or in the file of 'aclfile', not in both");
+    }
     if config.zookeeper.is_none() {
         return Ok(());
     }
@@ -193,6 +196,14 @@ impl Load {
                 return Err(refuse("files include each other too deep".into()));
             }
             return self.include(pattern, depth + 1);
+        }
+        if name.eq_ignore_ascii_case("user") {
+            // What its rules say is known where commands are.
+            if values.len() < 2 {
+                return Err(refuse("wrong number of arguments".into()));
+            }
+            Arc::make_mut(&mut self.config.users).push(values.to_vec());
+            return Ok(());
         }
         let setting =
             find(name).ok_or_else(|| refuse("Bad directive or wrong number of arguments".into()))?;

@@ -26,10 +26,12 @@ pub use kinds::memory;
 pub use listen::Listen;
 pub use load::{ConfigError, Place, Start, start};
 pub use passwords::Passwords;
-pub use rewrite::RewriteError;
+pub use rewrite::{RewriteError, replace_file};
 pub use settings::{Config, SETTINGS, Setting, When, find};
 pub use split::{Unbalanced, quote, split_args};
-pub use values::{Allow, Durability, Fsync, LogLevel, OutputLimit, OutputLimits, SavePoint, ZooKeeper};
+pub use values::{
+    Allow, Channels, Durability, Fsync, LogLevel, OutputLimit, OutputLimits, SavePoint, ZooKeeper,
+};
 
 use std::path::PathBuf;
 

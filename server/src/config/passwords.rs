@@ -34,6 +34,11 @@ impl Passwords {
         any(&self.client, password)
     }
 
+    /// Whether a password is one of the file's.
+    pub fn is_in_file(&self, password: &[u8]) -> bool {
+        any(&self.client_file, password)
+    }
+
     /// The passwords of clients: `requirepass` first, then its file's.
     pub fn client(&self) -> &[String] {
         &self.client

@@ -8,7 +8,7 @@ use super::kinds::{
     Addresses, Choice, ClassLimits, ConnectString, Directory, FilePath, Int, Kind, Memory, NodeId,
     SavePoints, Text, YesNo,
 };
-use super::values::{Allow, Durability, Fsync, LogLevel, OutputLimits, SavePoint, ZooKeeper};
+use super::values::{Allow, Channels, Durability, Fsync, LogLevel, OutputLimits, SavePoint, ZooKeeper};
 use super::{Origin, Passwords};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -54,6 +54,8 @@ macro_rules! settings {
         #[derive(Debug, Clone)]
         pub struct Config {
             $($( $(#[doc = $doc])+ pub $field: $type, )+)+
+            /// Lines `user NAME RULE...` of the file, without the first word.
+            pub users: Arc<Vec<Vec<String>>>,
             pub(super) passwords: Arc<Passwords>,
             pub(super) origin: Arc<Origin>,
         }
@@ -66,6 +68,7 @@ macro_rules! settings {
                         Kind::<$type>::read(&$kind, &default_words($default), &none, false)
                             .expect("a test reads every declared default")
                     }, )+)+
+                    users: Arc::default(),
                     passwords: Arc::default(),
                     origin: Arc::default(),
                 }
@@ -126,6 +129,15 @@ settings! {
         masterauth: String = "masterauth", Text("password"), "", Live;
         /// File with one password a line: the first is given to other nodes, every one is taken from them.
         masterauth_file: Option<PathBuf> = "masterauth-file", FilePath, "", Start;
+    }
+    "Access control" {
+        /// File of users, a line `user NAME RULE...` each, read at the start while the log has no users, and by ACL LOAD;
+        /// ACL SAVE writes it.
+        aclfile: Option<PathBuf> = "aclfile", FilePath, "", Start;
+        /// Entries that ACL LOG keeps.
+        acllog_max_len: u64 = "acllog-max-len", Int(0, i64::MAX), "128", Live;
+        /// Whether a new user may use every channel or none before it is told.
+        acl_pubsub_default: Channels = "acl-pubsub-default", Choice, "resetchannels", Live;
     }
     "General" {
         /// Who may use DEBUG: nobody, clients on this machine, or everybody.

@@ -44,6 +44,20 @@ pub enum Allow {
     Yes,
 }
 
+/// Which channels a new user may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Channels {
+    All,
+    #[default]
+    None,
+}
+
+impl Channels {
+    pub const fn all_channels(self) -> bool {
+        matches!(self, Channels::All)
+    }
+}
+
 /// A snapshot is taken when at least `changes` changes have been made and `seconds` have passed since the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SavePoint {

@@ -219,7 +219,12 @@ impl Engine {
             // It became something else than what is waited for.
             return;
         }
-        let reply = match self.call(client, spec, skip, request, true, Some(ready)) {
+        let permitted = self.permit(client, (spec, skip), request, "toplevel");
+        let verdict = match permitted {
+            Ok(()) => self.call(client, spec, skip, request, true, Some(ready)),
+            Err((_, failure)) => Err(failure),
+        };
+        let reply = match verdict {
             Ok(Verdict::Reply(reply)) => reply,
             Ok(_) => return,
             Err(failure) => failure.into(),
@@ -282,10 +287,16 @@ impl Engine {
 
     /// The node carried out an order of a client.
     pub fn answer(&mut self, id: ClientId, reply: Reply) {
+        self.answer_after(id, reply, 0);
+    }
+
+    /// The same, with an answer that waits for a commit.
+    pub fn answer_after(&mut self, id: ClientId, reply: Reply, after: Offset) {
         let Some(client) = self.clients.get_mut(id) else { return };
         if matches!(client.blocked, Some(Blocked::Order)) {
             self.blocked.leave(client);
-            client.resume(reply, 0);
+            client.written = client.written.max(after);
+            client.resume(reply, after);
         }
     }
 }

@@ -12,8 +12,10 @@ impl Engine {
     /// A connection was made. It needs no password if none is set now, even if one is set later.
     pub fn connect(&mut self, address: String, local_address: String) -> ClientId {
         let open = !self.server.needs_password();
+        let user = self.server.users.default_user().clone();
         let client = self.clients.connect(address, local_address);
         client.authenticated = open;
+        client.user = user;
         client.id
     }
 

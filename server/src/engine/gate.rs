@@ -64,7 +64,12 @@ fn lossy(bytes: &[u8], most: usize) -> String {
 }
 
 impl Engine {
-    pub(super) fn admit(&self, client: &Client, spec: &'static Spec, _request: Request<'_>) -> Pass {
+    pub(super) fn admit(
+        &mut self,
+        client: &mut Client,
+        (spec, skip): (&'static Spec, usize),
+        request: Request<'_>,
+    ) -> Pass {
         if !client.authenticated && !spec.flags.has(Flags::NO_AUTH) && self.server.needs_password() {
             return Pass::Refuse(Failure::new("NOAUTH Authentication required."));
         }
@@ -72,6 +77,10 @@ impl Engine {
         let queues = client.transaction.is_some() && !runs_inside_multi(spec);
         if queues && flags.has(Flags::NO_MULTI) {
             return Pass::Refuse(Failure::new("ERR Command not allowed inside a transaction"));
+        }
+        let context = if client.transaction.is_some() { "multi" } else { "toplevel" };
+        if let Err((_, failure)) = self.permit(client, (spec, skip), request, context) {
+            return Pass::Refuse(failure);
         }
         if let Some(failure) = self.wrong_role(flags) {
             if self.server.config.replica_forward_writes
@@ -125,6 +134,9 @@ impl Engine {
 /// The flags of a command; `EXEC` has those of what it will run.
 fn effective(client: &Client, spec: &Spec) -> Flags {
     let mut flags = spec.flags;
+    if spec.changes_users() {
+        flags = flags.or(Flags::WRITE);
+    }
     if let (Handler::Engine(Own::Exec), Some(transaction)) = (spec.handler, &client.transaction) {
         flags = if transaction.writes { flags.or(Flags::WRITE) } else { flags };
         flags = if transaction.may_replicate { flags.or(Flags::MAY_REPLICATE) } else { flags };

@@ -16,6 +16,7 @@ mod monitor;
 mod observe;
 mod role;
 mod transaction;
+mod users;
 #[cfg(test)]
 mod tests;
 
@@ -73,6 +74,8 @@ pub struct Engine {
     blocked: blocking::Queues,
     acks: Acks,
     watchers: transaction::Watchers,
+    /// The version of the users that are in force.
+    users_version: u64,
     orders: Vec<(ClientId, Order)>,
     /// When the last command ended, and the next began.
     mark: Instant,
@@ -92,6 +95,7 @@ impl Engine {
             blocked: blocking::Queues::default(),
             acks: Acks::default(),
             watchers: transaction::Watchers::default(),
+            users_version: 0,
             orders: Vec::new(),
             mark: Instant::now(),
         }
@@ -180,7 +184,7 @@ impl Engine {
                 return self.refuse(client, request, failure);
             }
         };
-        match self.admit(client, spec, request) {
+        match self.admit(client, (spec, skip), request) {
             gate::Pass::Run => {}
             gate::Pass::Queue => return transaction::queue(client, spec, request),
             gate::Pass::Refuse(failure) => {
@@ -247,6 +251,7 @@ impl Engine {
         self.measure(client, spec, request, &verdict);
         self.show(client, spec, request, false);
         self.remember(client, spec, request);
+        self.follow_users(Some(client));
         verdict
     }
 
@@ -410,6 +415,10 @@ impl Engine {
         if !self.keyspace.events.is_empty() {
             self.publish_events();
             self.deliver(&mut Client::new(0, String::new(), String::new()), 0);
+        }
+        self.follow_users(None);
+        if !self.server.errands.is_empty() {
+            self.run_errands();
         }
         let touched = std::mem::take(&mut self.keyspace.touched);
         if !(self.watchers.is_empty() && self.clients.tracking.is_idle()) {

@@ -40,6 +40,7 @@ impl Engine {
         if !self.clients.tracking.is_idle() {
             self.forget_all(&mut Client::new(0, String::new(), String::new()));
         }
+        self.users_replaced();
     }
 
     /// Leadership is lost: no client may believe that what it was told last still holds. Blocked ones are told why,

@@ -1,6 +1,7 @@
 //! `MULTI`, `EXEC`, `DISCARD`, `WATCH`, `UNWATCH`; and `QUIT`, `RESET`, which the engine runs itself too.
 
 use super::{Engine, Place, PlaceMap, Step, gate, place};
+use crate::acl::Denied;
 use crate::command::{Flags, Own, Spec, Verdict};
 use crate::keyspace::{Keyspace, Touched};
 use crate::resp::{Failure, Protocol, Reply, Request};
@@ -102,7 +103,7 @@ fn look_again(client: &mut Client, place: &Place, touched: &Touched, keyspace: &
 /// Keep a request for `EXEC`.
 pub(super) fn queue(client: &mut Client, spec: &Spec, request: Request<'_>) -> Step {
     if let Some(transaction) = &mut client.transaction {
-        transaction.writes |= spec.writes();
+        transaction.writes |= spec.writes() || spec.changes_users();
         transaction.may_replicate |= spec.flags.has(Flags::MAY_REPLICATE);
         // What will not run needs no memory.
         if !transaction.aborted {
@@ -244,6 +245,9 @@ impl Engine {
             debug_assert_eq!(own, Own::Unwatch);
             return (Reply::OK, 0);
         }
+        if let Err((denied, _)) = self.permit(client, (spec, skip), request, "multi") {
+            return (changed_rights(denied), 0);
+        }
         let (db, queued) = (client.db, client.out.len());
         let verdict = self.call(client, spec, skip, request, false, None);
         let observed = if self.replicated { self.observed(db, spec, request) } else { 0 };
@@ -278,8 +282,21 @@ impl Engine {
         client.no_evict = false;
         client.no_touch = false;
         client.authenticated = !self.server.needs_password();
+        client.user = self.server.users.default_user().clone();
         Reply::Simple("RESET")
     }
+}
+
+/// The reply of a queued command that its client might run when it was queued.
+fn changed_rights(denied: Denied) -> Reply {
+    let why = match denied {
+        Denied::Command => "no permission to execute the command or subcommand",
+        Denied::Key(_) => "no permission to touch the specified keys",
+        Denied::Channel(_) => "no permission to access one of the channels used as arguments to the command",
+    };
+    let text = "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command \
+                is no longer allowed for the following reason: ";
+    Failure::text(format!("{text}{why}")).into()
 }
 
 /// What a command that replies by messages of its own (`SUBSCRIBE`) queued since there were `queued` of them: they take

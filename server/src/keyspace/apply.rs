@@ -64,6 +64,10 @@ impl Keyspace {
             Effect::FlushAll => (0..self.databases.len() as u32).for_each(|db| self.flush(db)),
             Effect::Event { .. } | Effect::Publish { .. } => self.hear(effect),
             Effect::Members { db, key, ref change } => self.apply_set(db, key, change),
+            Effect::User { name, rules } => {
+                self.changes += 1;
+                self.users.change(name, rules);
+            }
             _ => self.apply_list(effect),
         }
     }

@@ -10,6 +10,7 @@ mod database;
 mod effect;
 mod events;
 mod readable;
+mod users;
 mod walk;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 pub use database::{Database, Entry};
 pub use effect::{Deadline, Effect, EffectError, Items, SetChange};
 pub use events::Event;
+pub use users::UserTexts;
 
 use crate::config::{Class, Classes};
 use crate::value::{Forms, Value};
@@ -56,6 +58,8 @@ pub struct Keyspace {
     pub hears: bool,
     /// Changes since the start, as Redis' `dirty` counts them.
     pub changes: u64,
+    /// The users that the log made; no part of any database.
+    pub users: UserTexts,
     /// Keys that expired, were found, were not found: for `INFO stats`.
     pub stats: Stats,
     /// The encoded effects since [`Keyspace::take_record`] emptied it.
@@ -94,6 +98,7 @@ impl Keyspace {
             hears: false,
             decisive: false,
             changes: 0,
+            users: UserTexts::default(),
             stats: Stats::default(),
             record: Vec::new(),
             forms,

@@ -74,6 +74,11 @@ impl Display for Effect<'_> {
                 out.0.write_str(if *shard { "publish-shard" } else { "publish" })?;
                 out.bytes(channel)?.bytes(message)
             }
+            // Not the rules: passwords are among them.
+            Effect::User { name, rules } => {
+                out.0.write_str(if rules.is_some() { "user" } else { "user-gone" })?;
+                out.bytes(name)
+            }
             Effect::ListPush { db, key, end, items } => {
                 out.begin("list-push", *db)?.bytes(key)?.end(*end)?.items(items)
             }

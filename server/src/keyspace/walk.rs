@@ -113,6 +113,8 @@ impl Keyspace {
             // Flushed databases are kept whole by `flush`, swapped ones are known by their identity.
             Effect::SwapDb { .. } | Effect::FlushDb { .. } | Effect::FlushAll => {}
             Effect::Event { .. } | Effect::Publish { .. } => {}
+            // Users are taken whole when a walk begins.
+            Effect::User { .. } => {}
         }
     }
 

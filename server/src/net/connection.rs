@@ -108,8 +108,13 @@ pub(super) struct Connection {
 type Forwarding = Pin<Box<dyn Future<Output = Result<Vec<u8>, forward::Failed>> + Send>>;
 
 impl Connection {
-    pub fn new(id: ClientId, wake: Arc<Notify>, config: Arc<Config>, stream: TcpStream) -> Self {
-        let limits = limits(&config, !config.passwords().required());
+    pub fn new(
+        id: ClientId,
+        wake: Arc<Notify>,
+        (config, trusted): (Arc<Config>, bool),
+        stream: TcpStream,
+    ) -> Self {
+        let limits = limits(&config, trusted);
         Self {
             id,
             wake,

@@ -47,10 +47,9 @@ fn admit(net: &Arc<Net>, stream: TcpStream) -> io::Result<()> {
         let _ = stream.try_write(b"-ERR max number of clients reached\r\n");
         return Ok(());
     }
-    let authenticated = !engine.server.needs_password();
-    let client = engine.clients.connect(peer.to_string(), local.to_string());
-    client.authenticated = authenticated;
-    let (id, wake) = (client.id, client.wake.clone());
+    let id = engine.connect(peer.to_string(), local.to_string());
+    let trusted = !engine.server.needs_password();
+    let wake = engine.clients.get(id).map(|client| client.wake.clone()).unwrap_or_default();
     drop(engine);
     net.metrics.connections_received.add(1);
     // The stream changes to the event loop of the thread that will serve it.
@@ -58,7 +57,7 @@ fn admit(net: &Arc<Net>, stream: TcpStream) -> io::Result<()> {
     let shared = net.clone();
     net.workers.spawn(async move {
         match TcpStream::from_std(stream) {
-            Ok(stream) => Connection::new(id, wake, config, stream).run(shared).await,
+            Ok(stream) => Connection::new(id, wake, (config, trusted), stream).run(shared).await,
             Err(error) => {
                 tracing::warn!(%error, "can't serve a connection");
                 shared.engine.lock().disconnect(id);

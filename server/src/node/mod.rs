@@ -58,6 +58,8 @@ pub enum NodeError {
     Recovery(#[from] RecoveryError),
     #[error("a server with 'appendonly no' keeps no log, so it can't be a node of a cluster")]
     NoLog,
+    #[error("{0}")]
+    Users(String),
     #[error("{0} must be set for a node of a cluster")]
     Missing(&'static str),
 }
@@ -107,6 +109,7 @@ pub async fn run(config: Arc<Config>, loglevel: LogHandle) -> Result<(), NodeErr
     if config.zookeeper.is_some() && !config.appendonly {
         return Err(NodeError::NoLog);
     }
+    crate::command::acl::configured(&config).map_err(NodeError::Users)?;
     let (held, written) = (Held::default(), watch::Sender::new(0));
     let (storage, found) = open(&config, &held, &written)?;
     let workers = Workers::start(config.io_threads as usize).map_err(NodeError::Thread)?;

@@ -5,18 +5,25 @@ use std::time::Duration;
 
 use super::cluster::Cluster;
 use super::{Node, maintenance};
-use crate::command::Order;
+use crate::command::{Order, acl};
 use crate::keyspace::Effect;
 use crate::net::Net;
 use crate::replication::log::{Log, ReadError};
 use crate::resp::{Failure, Reply};
-use crate::session::ClientId;
+use crate::session::{ClientId, Offset};
 
 /// Carry out one order; its client waits for the answer.
 pub(super) async fn carry_out(node: Arc<Node>, cluster: Option<Cluster>, id: ClientId, order: Order) {
     let net = node.net.clone();
     let reply = match order {
         Order::Rewrite => rewrite(&net).await,
+        Order::LoadUsers => {
+            let (reply, after) = load_users(&net).await;
+            net.engine.lock().answer_after(id, reply, after);
+            (net.flush)();
+            return;
+        }
+        Order::SaveUsers => save_users(&net).await,
         Order::Sleep { time } => sleep(&net, time).await,
         Order::Save { background } => save(&node, background).await,
         Order::Shutdown { abort: true, .. } => Failure::new("ERR No shutdown in progress.").into(),
@@ -83,11 +90,51 @@ fn read_log(log: &Log, from: Option<u64>, count: usize) -> Result<Vec<Reply>, Re
 
 /// `CONFIG REWRITE`: waits for the disk, so the engine's lock is not held.
 async fn rewrite(net: &Net) -> Reply {
-    let config = net.engine.lock().server.config.clone();
-    match tokio::task::spawn_blocking(move || config.rewrite()).await {
+    let (config, users) = {
+        let engine = net.engine.lock();
+        let users =
+            if engine.server.config.aclfile.is_none() { acl::lines(&engine.server) } else { Vec::new() };
+        (engine.server.config.clone(), users)
+    };
+    match tokio::task::spawn_blocking(move || config.rewrite(&users)).await {
         Ok(Ok(())) => Reply::OK,
         Ok(Err(error)) => Failure::text(format!("ERR {error}")).into(),
         Err(error) => Failure::text(format!("ERR {error}")).into(),
+    }
+}
+
+/// `ACL LOAD`; the answer waits for the commit of what it changed.
+async fn load_users(net: &Arc<Net>) -> (Reply, Offset) {
+    let Some(path) = net.engine.lock().server.config.aclfile.clone() else { return (Reply::Null, 0) };
+    let shown = path.display().to_string();
+    match tokio::task::spawn_blocking(move || std::fs::read(path)).await {
+        Ok(Ok(text)) => net.engine.lock().load_users(&shown, &text),
+        Ok(Err(error)) => {
+            (Failure::text(format!("ERR Error loading ACLs, opening file '{shown}': {error}")).into(), 0)
+        }
+        Err(error) => (Failure::text(format!("ERR {error}")).into(), 0),
+    }
+}
+
+/// `ACL SAVE`.
+async fn save_users(net: &Arc<Net>) -> Reply {
+    let (path, text) = {
+        let engine = net.engine.lock();
+        (engine.server.config.aclfile.clone(), engine.server.users.to_file())
+    };
+    let Some(path) = path else { return Reply::Null };
+    match tokio::task::spawn_blocking(move || crate::config::replace_file(&path, &text)).await {
+        Ok(Ok(())) => Reply::OK,
+        failed => {
+            let error = match failed {
+                Ok(Err(error)) => error.to_string(),
+                Err(error) => error.to_string(),
+                Ok(Ok(())) => String::new(),
+            };
+            tracing::warn!(error, "can't write the file of users");
+            Failure::new("ERR There was an error trying to save the ACLs. Please check the server logs for more information")
+                .into()
+        }
     }
 }
 

@@ -41,13 +41,17 @@ pub fn load(snapshots: &Snapshots, info: &Info, shape: Shape) -> Result<Keyspace
     keyspace.now = loader.header().time_ms;
     let mut number = 0;
     while let Some(block) = loader.next_block()? {
-        if block.kind != Kind::KEYS {
+        if !matches!(block.kind, Kind::KEYS | Kind::USERS) {
             let source = RdbError::Unknown(block.kind.0);
             return Err(RecoveryError::Entry { path: info.path.clone(), number, source });
         }
         for entry in block.entries() {
             let fail = |source| RecoveryError::Entry { path: info.path.clone(), number, source };
-            keyspace.restore(&entry).map_err(fail)?;
+            if block.kind == Kind::USERS {
+                keyspace.users.restore(&entry).map_err(fail)?;
+            } else {
+                keyspace.restore(&entry).map_err(fail)?;
+            }
             number += 1;
         }
     }

@@ -14,6 +14,7 @@ use bytes::Bytes;
 pub use clients::Clients;
 pub use tracking::{Stale, Tracking};
 
+use crate::acl::User;
 use crate::resp::{Batch, Protocol, Reply};
 
 pub type ClientId = u64;
@@ -111,7 +112,8 @@ pub struct Client {
     pub db: u32,
     pub protocol: Protocol,
     pub authenticated: bool,
-    pub user: String,
+    /// Who it is, with the rights of now.
+    pub user: Arc<User>,
     pub created: Instant,
     pub last_active: Instant,
     /// The name of the last command.
@@ -165,7 +167,7 @@ impl Client {
             db: 0,
             protocol: Protocol::Resp2,
             authenticated: false,
-            user: "default".into(),
+            user: User::anybody(),
             created: now,
             last_active: now,
             command: "NULL",

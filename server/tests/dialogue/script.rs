@@ -118,6 +118,8 @@ struct Parser {
     until: bool,
     /// A `@differs` was given for the replies that follow.
     differs: bool,
+    /// It was given after the last request.
+    differs_next: bool,
 }
 
 impl Parser {
@@ -155,7 +157,7 @@ impl Parser {
             "all" => return Ok(Some(Step::Only(None))),
             "until" => self.until = true,
             "differs" if rest.trim().is_empty() => return Err("a reason is missing".into()),
-            "differs" => self.differs = true,
+            "differs" => (self.differs, self.differs_next) = (true, true),
             "close" => return Ok(Some(Step::Close { connection: rest.into(), half: false })),
             "half-close" => return Ok(Some(Step::Close { connection: rest.into(), half: true })),
             other => return Err(format!("unknown directive @{other}")),
@@ -191,7 +193,7 @@ impl Parser {
         connection.clone_into(&mut self.connection);
         // Replies that differ belong to the request right after the reason.
         let answered = matches!(self.script.steps.last(), Some((_, Step::Expect { side: Some(_), .. })));
-        self.differs &= !answered;
+        self.differs &= std::mem::take(&mut self.differs_next) || !answered;
         let words = |text: &str| split_args(text.as_bytes()).map_err(|error| error.to_string());
         let request = match rest.strip_prefix('!') {
             Some(raw) => Request::Raw(repeated(words(raw)?)?),

@@ -110,7 +110,11 @@ fn set(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     let next = context.server.config.set(&changes);
     let next = next.map_err(|error| Failure::text(format!("ERR {error}")))?;
     context.keyspace.forms.configure(&next);
+    let password_changed = next.requirepass != context.server.config.requirepass;
     context.server.configure(next.into());
+    if password_changed {
+        crate::command::acl::follow_requirepass(context.keyspace, context.server);
+    }
     Ok(Reply::OK)
 }
 

@@ -1,23 +1,35 @@
-//! `AUTH`: there is one user, `default`, with as many passwords as the configuration has.
+//! `AUTH`: who a client is. The user `default` has the passwords of the configuration too.
 
+use super::super::acl::refuse_login;
 use super::super::spec::{Acl, Arg, Flags, Grammar, Handler, Kind, Spec};
 use super::super::{Args, Context, errors};
 use crate::resp::{Failure, Reply};
 
 /// Let the client in, if user and password say so.
-pub(super) fn authenticate(context: &mut Context<'_>, user: &[u8], password: &[u8]) -> Result<(), Failure> {
-    let passwords = context.server.config.passwords();
-    let known = !passwords.required() || passwords.accepts_client(password);
-    if user != b"default" || !known {
-        return Err(Failure::new("WRONGPASS invalid username-password pair or user is disabled."));
+pub(super) fn authenticate(
+    context: &mut Context<'_>,
+    command: &[u8],
+    user: &[u8],
+    password: &[u8],
+) -> Result<(), Failure> {
+    match context.server.login(user, password) {
+        Some(user) => {
+            context.client.user = user.clone();
+            context.client.authenticated = true;
+            Ok(())
+        }
+        None => {
+            let now = context.keyspace.now;
+            Err(refuse_login(context.server, context.client, now, command, user))
+        }
     }
-    context.client.authenticated = true;
-    Ok(())
 }
 
 fn auth(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     let (user, password) = match args.len() {
-        2 if !context.server.needs_password() => {
+        2 if context.server.users.default_user().no_password
+            && !context.server.config.passwords().required() =>
+        {
             return Err(Failure::new(
                 "ERR AUTH <password> called without any password configured for the default user. Are you sure your \
                  configuration is correct?",
@@ -27,7 +39,7 @@ fn auth(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
         3 => (args.word(1), args.word(2)),
         _ => return Err(errors::SYNTAX),
     };
-    authenticate(context, user, password)?;
+    authenticate(context, args.word(0), user, password)?;
     Ok(Reply::OK)
 }
 

@@ -27,7 +27,7 @@ fn hello(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
         }
     }
     if let Some((user, password)) = login {
-        auth::authenticate(context, user, password)?;
+        auth::authenticate(context, args.word(0), user, password)?;
     }
     if !context.client.authenticated && context.server.needs_password() {
         return Err(Failure::new(

@@ -4,6 +4,7 @@ use super::super::server::Errand;
 use super::super::spec::{Acl, Arg, Flags, Grammar, Handler, Kind, Spec};
 use super::super::{Args, Context, errors};
 use super::list::Class;
+use crate::acl::Users;
 use crate::resp::{Failure, Reply};
 use crate::session::{Client, ClientId};
 use crate::value::number;
@@ -22,7 +23,7 @@ struct Filter<'a> {
 }
 
 impl<'a> Filter<'a> {
-    fn parse(args: &Args<'a>) -> Result<Self, Failure> {
+    fn parse(args: &Args<'a>, users: &Users) -> Result<Self, Failure> {
         let mut filter = Filter { skip_me: true, ..Filter::default() };
         let mut words = args.request().rest(2);
         while let Some(option) = words.next() {
@@ -35,7 +36,7 @@ impl<'a> Filter<'a> {
                 b"maxage" => {
                     filter.age_seconds_min = Some(positive(value, "ERR maxage should be greater than 0")?);
                 }
-                b"user" if value == b"default" => filter.user = Some(value),
+                b"user" if users.get(value).is_some() => filter.user = Some(value),
                 b"user" => {
                     let user = String::from_utf8_lossy(value);
                     return Err(Failure::text(format!("ERR No such user '{user}'")));
@@ -53,7 +54,7 @@ impl<'a> Filter<'a> {
             && self.class.is_none_or(|class| class.has(client))
             && self.address.is_none_or(|address| address == client.address.as_bytes())
             && self.local_address.is_none_or(|address| address == client.local_address.as_bytes())
-            && self.user.is_none_or(|user| client.authenticated && user == client.user.as_bytes())
+            && self.user.is_none_or(|user| user == client.user.name)
             && self.age_seconds_min.is_none_or(|age| client.created.elapsed().as_secs() >= age)
             && !client.killed
             && !client.closing
@@ -72,7 +73,7 @@ fn kill(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     let filter = if by_address {
         Filter { address: Some(args.word(2)), ..Filter::default() }
     } else {
-        Filter::parse(args)?
+        Filter::parse(args, &context.server.users)?
     };
     let mut killed = 0;
     for client in context.clients.iter_mut().filter(|client| filter.fits(client)) {

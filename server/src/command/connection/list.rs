@@ -90,7 +90,7 @@ fn info(context: &mut Context<'_>, _: &Args<'_>) -> Result<Reply, Failure> {
 }
 
 /// What Redis 7.2 prints of a client. There is no fixed reply buffer here (`rbs`, `rbp`).
-fn line(client: &Client, text: &mut String) {
+pub fn line(client: &Client, text: &mut String) {
     let name = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let multi = client.transaction.as_ref().map_or(-1, |transaction| transaction.queued.len() as i64);
     let (multi_bytes, out_bytes) = (client.queued_bytes(), client.pushed_bytes);
@@ -120,7 +120,7 @@ fn line(client: &Client, text: &mut String) {
         total + multi_bytes + out_bytes,
         if wire.unsent_bytes > 0 { "rw" } else { "r" },
         if client.command == "NULL" { "NULL".into() } else { client.command.to_ascii_lowercase() },
-        client.user,
+        client.user.shown(),
         client.redirection(),
         if client.protocol == Protocol::Resp3 { 3 } else { 2 },
         name(&client.library_name),

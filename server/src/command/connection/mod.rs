@@ -11,6 +11,8 @@ mod tracking;
 mod wait;
 mod waiting;
 
+pub(super) use list::line;
+
 use super::Spec;
 
 /// In the order of their names.

@@ -101,6 +101,11 @@ pub enum Effect<'a> {
         db: u32,
     },
     FlushAll,
+    /// A user has these rules now, or is gone.
+    User {
+        name: &'a [u8],
+        rules: Option<&'a [u8]>,
+    },
     /// Items go to an end of a list one after the other; the list is made if it is missing.
     ListPush {
         db: u32,
@@ -201,6 +206,13 @@ impl<'a> Effect<'a> {
             Effect::SwapDb { a, b } => out.tag(10).number(n(*a)).number(n(*b)),
             Effect::FlushDb { db } => out.tag(11).number(n(*db)),
             Effect::FlushAll => out.tag(12),
+            Effect::User { name, rules } => {
+                let out = out.tag(124).bytes(name).number(u64::from(rules.is_some()));
+                match rules {
+                    Some(rules) => out.bytes(rules),
+                    None => out,
+                }
+            }
             Effect::ListPush { db, key, end, items } => {
                 out.tag(13).number(n(*db)).bytes(key).end(*end).items(items)
             }
@@ -295,6 +307,14 @@ impl<'a> Effect<'a> {
                 let (db, key, change) = SetChange::decode(tag, i)?;
                 Effect::Members { db, key, change }
             }
+            124 => Effect::User {
+                name: i.bytes()?,
+                rules: match i.number()? {
+                    0 => None,
+                    1 => Some(i.bytes()?),
+                    _ => return Err(EffectError::Range),
+                },
+            },
             other => return Err(EffectError::Unknown(other)),
         })
     }
@@ -325,6 +345,8 @@ mod tests {
             Effect::SwapDb { a: 1, b: 2 },
             Effect::FlushDb { db },
             Effect::FlushAll,
+            Effect::User { name: b"ann", rules: Some(b"on") },
+            Effect::User { name: b"ann", rules: None },
             Effect::ListPush {
                 db,
                 key,

@@ -102,6 +102,9 @@ pub fn stats(context: &mut Context<'_>, lines: &mut Lines) {
     lines.add("tracking_total_keys", keys);
     lines.add("tracking_total_items", items);
     lines.add("tracking_total_prefixes", prefixes);
+    for (what, count) in ["auth", "cmd", "key", "channel"].iter().zip(context.server.acl_log.denied) {
+        lines.add(&format!("acl_access_denied_{what}"), count);
+    }
     lines.add("total_error_replies", observed.errors().map(|(_, count)| count).sum::<u64>());
 }
 
