@@ -1,3 +1,5 @@
+//! Rules and what they allow, with a small catalog of commands.
+
 use super::*;
 
 /// Numbers: get 0, set 1, config 2, config|get 3, config|set 4, select 5, publish 6, subscribe 7.
