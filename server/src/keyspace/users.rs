@@ -63,21 +63,22 @@ impl UserTexts {
 #[cfg(test)]
 mod tests {
     use super::super::{Effect, Keyspace};
+    use crate::value::Forms;
 
     #[test]
     fn users_outlive_a_flush_and_come_back_from_a_snapshot() {
-        let mut keyspace = Keyspace::new(2, 1);
+        let mut keyspace = Keyspace::new(2, Forms::seeded(1));
         keyspace.change(&Effect::User { name: b"ann", rules: Some(b"on nopass ~* +@all") });
         keyspace.change(&Effect::User { name: b"bob", rules: Some(b"off") });
         keyspace.change(&Effect::User { name: b"bob", rules: None });
         keyspace.change(&Effect::FlushAll);
-        let mut copy = Keyspace::new(2, 2);
+        let mut copy = Keyspace::new(2, Forms::seeded(2));
         for entry in keyspace.users.entries() {
             copy.users.restore(&entry).unwrap();
         }
         let users: Vec<_> = copy.users.iter().collect();
         assert_eq!(users, [(b"ann".as_slice(), b"on nopass ~* +@all".as_slice())]);
-        let mut follower = Keyspace::new(2, 3);
+        let mut follower = Keyspace::new(2, Forms::seeded(3));
         follower.replay(1, keyspace.record()).unwrap();
         assert_eq!(follower.users.iter().collect::<Vec<_>>(), users);
     }

@@ -92,6 +92,7 @@ fn secrets<'r>(spec: &Spec, request: Request<'r>) -> impl Fn(usize) -> bool + us
     let name = spec.full_name;
     move |index| match name {
         "AUTH" => index > 0,
+        "ACL|SETUSER" => index >= 2,
         "HELLO" => index >= 2 && (is(index - 1, "AUTH") || is(index - 2, "AUTH")),
         "CONFIG|SET" => index >= 3 && (is(index - 1, "requirepass") || is(index - 1, "masterauth")),
         _ => false,
