@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 
-from processes import Botellier, Peer, end_group, free_port
+from processes import Botellier, Ended, Peer, end_group, free_port
 from programs import PROGRAMS
 from service import Service
 
@@ -166,7 +166,7 @@ def run_group(options, directory, cluster, programs):
         run = Run(options, directory, cluster)
         with run:
             return sum(report(program, *run.program(program, options.logs)) for program in programs)
-    except TimeoutError as why:
+    except (Ended, TimeoutError) as why:
         print(f"the store {'with cluster-enabled ' if cluster else ''}did not get going: {why}", flush=True)
         return len(programs)
 

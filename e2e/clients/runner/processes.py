@@ -12,6 +12,10 @@ import redis
 PATIENCE_SECONDS = 90
 
 
+class Ended(Exception):
+    """A server that should run does not."""
+
+
 def free_port():
     """A port that nobody uses now, below those that the system hands out, as the one 10000 above is."""
     while True:
@@ -136,6 +140,9 @@ class Botellier:
         wait_for("a write", lambda: self.leader().client().set("probe", "1"))
 
     def roles(self):
+        for node in self.nodes:
+            if node.child.poll() is not None:
+                raise Ended(f"{node.log.name}: {node.log.read_text()[-300:]}")
         return sorted(node.info("botellier_role") for node in self.nodes)
 
     def leader(self):
@@ -163,7 +170,8 @@ class Botellier:
 
     def environment(self):
         addresses = ",".join(node.address for node in self.nodes)
-        return {"NODES": addresses, "SENTINELS": addresses, "SENTINEL_NAME": "botellier"}
+        name = wait_for("a leader", self.leader).client().config_get("shard-name").get("shard-name", "")
+        return {"NODES": addresses, "SENTINELS": addresses, "SENTINEL_NAME": name}
 
 
 class Peer:

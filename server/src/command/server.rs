@@ -13,9 +13,10 @@ use crate::config::Config;
 use crate::pubsub::Registry;
 use crate::session::ClientId;
 
-/// The version of Redis that clients shall take this server for, and choose what they send by: the newest one that is
-/// free software, which is what Valkey announces too for that reason. `INFO` has `botellier_version` beside.
-pub const REDIS_VERSION: &str = "7.2.4";
+/// The version of Redis that clients shall take this server for, and choose what they send by: the one whose commands
+/// are served. With an older one clients refuse to keep a cache that the server invalidates. `INFO` has
+/// `botellier_version` beside.
+pub const REDIS_VERSION: &str = "8.0.2";
 
 /// The part that this node plays, as `INFO`, `ROLE` and the gate see it. The node sets it.
 #[derive(Debug, Clone, Default)]
