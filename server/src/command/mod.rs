@@ -14,12 +14,14 @@ mod cursor;
 mod describe;
 mod dice;
 pub mod generic;
+pub mod geo;
 pub mod keys;
 pub mod list;
 pub mod observe;
 pub mod pubsub;
 pub mod server;
 pub mod set;
+pub mod sorted_set;
 pub mod spec;
 pub mod string;
 pub mod transaction;
@@ -127,9 +129,11 @@ static GROUPS: &[&[&Spec]] = &[
     admin::COMMANDS,
     connection::COMMANDS,
     generic::COMMANDS,
+    geo::COMMANDS,
     list::COMMANDS,
     pubsub::COMMANDS,
     set::COMMANDS,
+    sorted_set::COMMANDS,
     string::COMMANDS,
     transaction::COMMANDS,
 ];

@@ -212,6 +212,12 @@ settings! {
         set_max_listpack_entries: u64 = "set-max-listpack-entries", Int(0, i64::MAX), "128", Live;
         /// Bytes of the longest member of a set that is kept so.
         set_max_listpack_value: u64 = "set-max-listpack-value", Int(0, i64::MAX), "64", Live;
+        /// Members up to which a sorted set is kept as one run of bytes.
+        zset_max_listpack_entries: u64 = "zset-max-listpack-entries" or "zset-max-ziplist-entries",
+            Int(0, i64::MAX), "128", Live;
+        /// Bytes of the longest member of a sorted set that is kept so.
+        zset_max_listpack_value: u64 = "zset-max-listpack-value" or "zset-max-ziplist-value",
+            Int(0, i64::MAX), "64", Live;
     }
     "Observation" {
         /// Microseconds from which a command is put in the slow log; -1 puts none, 0 each.

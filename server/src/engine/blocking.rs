@@ -215,7 +215,8 @@ impl Engine {
         let batch = batch.clone();
         let request = batch.get(0);
         let Ok((spec, skip)) = super::gate::look_up(request) else { return };
-        if spec.group != kind {
+        let group = if kind == "zset" { "sorted-set" } else { kind };
+        if spec.group != group {
             // It became something else than what is waited for.
             return;
         }

@@ -2,6 +2,7 @@
 //! that is missing or of another type changes nothing; commands checked that before they made it.
 
 mod set;
+mod sorted_set;
 
 use std::mem;
 
@@ -68,6 +69,7 @@ impl Keyspace {
                 self.changes += 1;
                 self.users.change(name, rules);
             }
+            Effect::SortedSet { db, key, ref change } => self.apply_sorted_set(db, key, change),
             _ => self.apply_list(effect),
         }
     }

@@ -16,7 +16,7 @@ mod walk;
 use std::sync::Arc;
 
 pub use database::{Database, Entry};
-pub use effect::{Deadline, Effect, EffectError, Items, SetChange};
+pub use effect::{Deadline, Effect, EffectError, Items, SetChange, SortedSetChange};
 pub use events::Event;
 pub use users::UserTexts;
 

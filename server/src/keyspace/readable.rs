@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use super::{Effect, SetChange};
+use super::{Effect, SetChange, SortedSetChange};
 use crate::value::End;
 
 /// Words with a space between them.
@@ -30,6 +30,21 @@ impl Words<'_, '_> {
 
     fn items(self, items: &[&[u8]]) -> Result<Self, fmt::Error> {
         items.iter().try_fold(self, |out, item| out.bytes(item))
+    }
+
+    fn sorted_set(self, db: u32, key: &[u8], change: &SortedSetChange<'_>) -> Result<Self, fmt::Error> {
+        match change {
+            SortedSetChange::Score { members } => {
+                let out = self.begin("sorted-set-score", db)?.bytes(key)?;
+                members.iter().try_fold(out, |out, (member, score)| out.bytes(member)?.word(score))
+            }
+            SortedSetChange::Remove { members } => {
+                self.begin("sorted-set-remove", db)?.bytes(key)?.items(members)
+            }
+            SortedSetChange::Cut { start, count } => {
+                self.begin("sorted-set-cut", db)?.bytes(key)?.word(start)?.word(count)
+            }
+        }
     }
 
     fn deadline(self, deadline: Option<u64>) -> Result<Self, fmt::Error> {
@@ -97,6 +112,7 @@ impl Display for Effect<'_> {
             Effect::ListTrim { db, key, start, length } => {
                 out.begin("list-trim", *db)?.bytes(key)?.word(start)?.word(length)
             }
+            Effect::SortedSet { db, key, change } => out.sorted_set(*db, key, change),
             Effect::Members { db, key, change } => match change {
                 SetChange::Add { members } => out.begin("set-add", *db)?.bytes(key)?.items(members),
                 SetChange::Remove { members } => out.begin("set-remove", *db)?.bytes(key)?.items(members),

@@ -100,7 +100,8 @@ impl Keyspace {
             | Effect::ListInsert { db, key, .. }
             | Effect::ListRemove { db, key, .. }
             | Effect::ListTrim { db, key, .. }
-            | Effect::Members { db, key, .. } => self.preserve_key(db, key),
+            | Effect::Members { db, key, .. }
+            | Effect::SortedSet { db, key, .. } => self.preserve_key(db, key),
             Effect::Rename { db, from, to } => {
                 self.preserve_key(db, from);
                 self.preserve_key(db, to);

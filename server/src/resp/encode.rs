@@ -86,31 +86,34 @@ fn bulk(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// A double as Redis prints it: `inf`, `-inf`, `nan`, or the shortest text that reads back the same.
-fn double(number: f64) -> String {
+/// A double as Redis prints it: `inf`, `-inf`, `nan`, a whole number in its digits, or the shortest text that reads back
+/// the same, with an exponent where that is shorter.
+pub fn double(number: f64) -> String {
     if number.is_nan() {
-        "nan".into()
-    } else if number.is_infinite() {
-        if number > 0.0 { "inf".into() } else { "-inf".into() }
-    } else {
-        format_finite(number)
+        return "nan".into();
     }
-}
-
-/// Plain digits where they are short, else an exponent, as C's `%.17g` of the shortest digits does.
-fn format_finite(number: f64) -> String {
-    let plain = format!("{number}");
-    if plain.len() <= 21 && (number == 0.0 || number.abs() >= 1e-5) {
-        return plain;
+    if number.is_infinite() {
+        return if number > 0.0 { "inf" } else { "-inf" }.into();
+    }
+    // Whole numbers that an integer holds with room to spare.
+    const WHOLE: f64 = (i64::MAX / 2) as f64;
+    if number == 0.0 {
+        return if number.is_sign_negative() { "-0" } else { "0" }.into();
+    }
+    if number.abs() <= WHOLE && number.fract() == 0.0 {
+        return (number as i64).to_string();
     }
     let scientific = format!("{number:e}");
-    match scientific.split_once('e') {
-        Some((digits, exponent)) => match exponent.strip_prefix('-') {
-            Some(negative) => format!("{digits}e-{negative:0>2}"),
-            None => format!("{digits}e+{exponent:0>2}"),
-        },
-        None => scientific,
+    let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit).count() as i32;
+    // Zeros that would follow the digits; if negative, digits behind the point.
+    let zeros = exponent + 1 - digits;
+    if zeros >= 0 && exponent.abs() < digits + 7 || zeros < 0 && (zeros > -7 || exponent.abs() < 4) {
+        return format!("{number}");
     }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{mantissa}e{sign}{}", exponent.abs())
 }
 
 #[cfg(test)]
@@ -139,6 +142,20 @@ mod tests {
             both(&Reply::Verbatim("txt", "hi".into())),
             ("$2\r\nhi\r\n".into(), "=6\r\ntxt:hi\r\n".into())
         );
+        for (number, text) in [
+            (-0.0, "-0"),
+            (4_611_686_018_427_387_904.0, "4611686018427387904"),
+            (1e19, "1e+19"),
+            (1.5e30, "1.5e+30"),
+            (0.1, "0.1"),
+            (1.25e-5, "1.25e-5"),
+            (0.0015, "0.0015"),
+            (1.5e-7, "1.5e-7"),
+            (123.456, "123.456"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            assert_eq!(double(number), text);
+        }
         assert_eq!(both(&Reply::Double(1.5)), ("$3\r\n1.5\r\n".into(), ",1.5\r\n".into()));
     }
 }

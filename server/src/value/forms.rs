@@ -12,6 +12,8 @@ pub struct Forms {
     pub set_intset_entries: usize,
     pub set_listpack_entries: usize,
     pub set_listpack_value: usize,
+    pub zset_listpack_entries: usize,
+    pub zset_listpack_value: usize,
 }
 
 impl Forms {
@@ -21,6 +23,8 @@ impl Forms {
             set_intset_entries: config.set_max_intset_entries as usize,
             set_listpack_entries: config.set_max_listpack_entries as usize,
             set_listpack_value: config.set_max_listpack_value as usize,
+            zset_listpack_entries: config.zset_max_listpack_entries as usize,
+            zset_listpack_value: config.zset_max_listpack_value as usize,
         }
     }
 

@@ -3,13 +3,16 @@
 //! Deliberately absent: keys, expiry, replies, options of commands.
 
 mod extended;
+pub mod float;
 mod forms;
+pub mod geo;
 mod list;
 mod natural;
 pub mod number;
 mod packed;
 pub mod rdb;
 mod set;
+mod sorted_set;
 mod string;
 pub mod table;
 
@@ -17,6 +20,7 @@ pub use extended::Extended;
 pub use forms::Forms;
 pub use list::{End, List};
 pub use set::{Member, Set};
+pub use sorted_set::{Bound, LexRange, ScoreRange, SortedSet};
 pub use string::Str;
 
 /// A value of the key space.
@@ -25,6 +29,7 @@ pub enum Value {
     String(Str),
     List(List),
     Set(Set),
+    SortedSet(SortedSet),
 }
 
 impl Value {
@@ -34,6 +39,7 @@ impl Value {
             Value::String(string) => string.encoding(),
             Value::List(_) => "quicklist",
             Value::Set(set) => set.encoding(),
+            Value::SortedSet(set) => set.encoding(),
         }
     }
 
@@ -43,6 +49,7 @@ impl Value {
             Value::String(_) => "string",
             Value::List(_) => "list",
             Value::Set(_) => "set",
+            Value::SortedSet(_) => "zset",
         }
     }
 }

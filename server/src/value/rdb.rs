@@ -2,11 +2,12 @@
 //!
 //! Written are the plain encodings (a raw string, a list of raw strings), which every version of Redis reads.
 
-use super::{End, Forms, List, Set, Str, Value};
+use super::{End, Forms, List, Set, SortedSet, Str, Value};
 
 const STRING: u8 = 0;
 const LIST: u8 = 1;
 const SET: u8 = 2;
+const SORTED_SET: u8 = 5;
 
 /// Bytes that are no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +24,7 @@ pub fn type_byte(value: &Value) -> u8 {
         Value::String(_) => STRING,
         Value::List(_) => LIST,
         Value::Set(_) => SET,
+        Value::SortedSet(_) => SORTED_SET,
     }
 }
 
@@ -37,6 +39,13 @@ pub fn encode(value: &Value, out: &mut Vec<u8>) {
         Value::Set(set) => {
             encode_length(set.len() as u64, out);
             set.iter().for_each(|member| encode_string(member.bytes(&mut itoa::Buffer::new()), out));
+        }
+        Value::SortedSet(set) => {
+            encode_length(set.len() as u64, out);
+            for (member, score) in set.iter() {
+                encode_string(member, out);
+                out.extend_from_slice(&score.to_le_bytes());
+            }
         }
     }
 }
@@ -58,6 +67,15 @@ pub fn decode(kind: u8, input: &mut &[u8], forms: &Forms) -> Result<Value, RdbEr
                 set.add(decode_string(input)?, forms);
             }
             Ok(Value::Set(set))
+        }
+        SORTED_SET => {
+            let mut set = SortedSet::default();
+            for _ in 0..decode_length(input)? {
+                let member = decode_string(input)?;
+                let score = take(input, 8)?.first_chunk().copied().map(f64::from_le_bytes);
+                set.set(member, score.filter(|score| !score.is_nan()).ok_or(RdbError::Damaged)?, forms);
+            }
+            Ok(Value::SortedSet(set))
         }
         other => Err(RdbError::Unknown(other)),
     }

@@ -71,6 +71,7 @@ fn of_value(value: &Value) -> usize {
         Value::String(string) => SHARED_BYTES + string.len(),
         Value::List(list) => list.allocated(),
         Value::Set(set) => set.allocated(),
+        Value::SortedSet(set) => set.allocated(),
     }
 }
 

@@ -7,6 +7,8 @@ mod pop;
 mod several;
 mod transfer;
 
+pub(super) use several::wait;
+
 use super::{Context, Spec, errors};
 use crate::resp::Failure;
 use crate::value::{End, List, Value, number};
@@ -61,7 +63,7 @@ fn integer(word: &[u8]) -> Result<i64, Failure> {
 }
 
 /// A number that must be at least `least`; whatever is wrong with it, the error is `failure`.
-fn at_least(word: &[u8], least: i64, failure: Failure) -> Result<u64, Failure> {
+pub(super) fn at_least(word: &[u8], least: i64, failure: Failure) -> Result<u64, Failure> {
     number::integer(word).filter(|number| *number >= least).map(|number| number as u64).ok_or(failure)
 }
 
@@ -93,7 +95,7 @@ fn place(index: i64, length: usize) -> Option<usize> {
 }
 
 /// The first place and the number of items of a range whose ends are both part of it.
-fn span(start: i64, stop: i64, length: usize) -> (usize, usize) {
+pub(super) fn span(start: i64, stop: i64, length: usize) -> (usize, usize) {
     let length = length as i64;
     let absolute = |index: i64| if index < 0 { length.saturating_add(index) } else { index };
     let (start, stop) = (absolute(start).max(0), absolute(stop).min(length - 1));
@@ -101,7 +103,7 @@ fn span(start: i64, stop: i64, length: usize) -> (usize, usize) {
 }
 
 /// When a command that may wait gives up, in milliseconds since 1970; `None` is never.
-fn deadline(word: &[u8], now: u64) -> Result<Option<u64>, Failure> {
+pub(super) fn deadline(word: &[u8], now: u64) -> Result<Option<u64>, Failure> {
     const RANGE: Failure = Failure::new("ERR timeout is out of range");
     let seconds = std::str::from_utf8(word).ok().and_then(|text| text.parse::<f64>().ok());
     let seconds = seconds.filter(|seconds| !seconds.is_nan()).ok_or(errors::TIMEOUT_NOT_FLOAT)?;

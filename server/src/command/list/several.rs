@@ -29,7 +29,11 @@ fn pop_one(context: &mut Context<'_>, args: &Args<'_>, end: End) -> Result<Verdi
 }
 
 /// Wait for one of these keys, if that is possible here.
-fn wait<'k>(context: &Context<'_>, keys: impl Iterator<Item = &'k [u8]>, deadline: Option<u64>) -> Verdict {
+pub fn wait<'k>(
+    context: &Context<'_>,
+    keys: impl Iterator<Item = &'k [u8]>,
+    deadline: Option<u64>,
+) -> Verdict {
     if context.may_block {
         Verdict::Block { keys: keys.map(<[u8]>::to_vec).collect(), deadline, timeout: Reply::NullArray }
     } else {

@@ -32,6 +32,12 @@ impl Out<'_> {
         self
     }
 
+    /// The bits of a float.
+    pub fn score(&mut self, score: f64) -> &mut Self {
+        self.0.extend_from_slice(&score.to_le_bytes());
+        self
+    }
+
     pub fn end(&mut self, end: End) -> &mut Self {
         self.number(u64::from(end == End::Right))
     }
@@ -86,6 +92,13 @@ impl<'i> In<'i> {
         let (bytes, rest) = self.0.split_at_checked(length).ok_or(EffectError::Truncated)?;
         self.0 = rest;
         Ok(bytes)
+    }
+
+    /// A float that is a number.
+    pub fn score(&mut self) -> Result<f64, EffectError> {
+        let (bytes, rest) = self.0.split_first_chunk().ok_or(EffectError::Truncated)?;
+        self.0 = rest;
+        Some(f64::from_le_bytes(*bytes)).filter(|score| !score.is_nan()).ok_or(EffectError::Range)
     }
 
     pub fn end(&mut self) -> Result<End, EffectError> {

@@ -7,11 +7,13 @@
 
 mod codec;
 mod set;
+mod sorted_set;
 
 use smallvec::SmallVec;
 
 use codec::{In, Out};
 pub use set::SetChange;
+pub use sorted_set::SortedSetChange;
 
 use crate::value::End;
 
@@ -169,6 +171,12 @@ pub enum Effect<'a> {
         key: &'a [u8],
         change: SetChange<'a>,
     },
+    /// A sorted set changes.
+    SortedSet {
+        db: u32,
+        key: &'a [u8],
+        change: SortedSetChange<'a>,
+    },
 }
 
 /// A record that can't be read: written by a newer version, or damaged in a way that its checksum did not show.
@@ -243,6 +251,7 @@ impl<'a> Effect<'a> {
                 out.tag(126).number(u64::from(*shard)).bytes(channel).bytes(message)
             }
             Effect::Members { db, key, change } => return change.encode(*db, key, out),
+            Effect::SortedSet { db, key, change } => return change.encode(*db, key, out),
         };
     }
 
@@ -315,6 +324,10 @@ impl<'a> Effect<'a> {
                     _ => return Err(EffectError::Range),
                 },
             },
+            tag if sorted_set::TAGS.contains(&tag) => {
+                let (db, key, change) = SortedSetChange::decode(tag, i)?;
+                Effect::SortedSet { db, key, change }
+            }
             other => return Err(EffectError::Unknown(other)),
         })
     }
@@ -366,6 +379,19 @@ mod tests {
                 change: SetChange::Add { members: smallvec![b"a".as_slice(), b"".as_slice()] },
             },
             Effect::Members { db, key, change: SetChange::Remove { members: smallvec![b"a".as_slice()] } },
+            Effect::SortedSet {
+                db,
+                key,
+                change: SortedSetChange::Score {
+                    members: smallvec![(b"a".as_slice(), -1.5), (b"".as_slice(), 0.0)],
+                },
+            },
+            Effect::SortedSet {
+                db,
+                key,
+                change: SortedSetChange::Remove { members: smallvec![b"a".as_slice()] },
+            },
+            Effect::SortedSet { db, key, change: SortedSetChange::Cut { start: 300, count: 2 } },
         ]
     }
 
