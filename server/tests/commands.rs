@@ -17,12 +17,32 @@ const DIFFERENT: &[(&str, &str, &str)] = &[
 ];
 
 /// Commands that the reference (7.0) lacks: our own, and later ones that clients send.
-const OURS_ALONE: &[&str] = &["getlog", "waitaof", "client|setinfo", "client|no-touch"];
+const OURS_ALONE: &[&str] = &[
+    "getlog",
+    "waitaof",
+    "client|setinfo",
+    "client|no-touch",
+    "sentinel",
+    "sentinel|ckquorum",
+    "sentinel|get-master-addr-by-name",
+    "sentinel|help",
+    "sentinel|master",
+    "sentinel|masters",
+    "sentinel|myid",
+    "sentinel|replicas",
+    "sentinel|sentinels",
+    "sentinel|slaves",
+    "cluster|myshardid",
+];
 
 /// The commands of the first release; of containers the subcommands.
 const PROMISED: &str = "
     acl|cat acl|deluser acl|dryrun acl|genpass acl|getuser acl|help acl|list acl|load acl|log acl|save acl|setuser
     acl|users acl|whoami
+    cluster|countkeysinslot cluster|getkeysinslot cluster|help cluster|info cluster|keyslot cluster|links cluster|myid
+    cluster|myshardid cluster|nodes cluster|replicas cluster|shards cluster|slaves cluster|slots asking readonly readwrite
+    sentinel|ckquorum sentinel|get-master-addr-by-name sentinel|help sentinel|master sentinel|masters sentinel|myid
+    sentinel|replicas sentinel|sentinels sentinel|slaves
     auth echo ping quit select hello reset
     client|getname client|id client|info client|kill client|list client|no-evict client|no-touch client|pause
     client|reply client|setinfo client|setname client|unblock client|unpause

@@ -20,6 +20,7 @@ pub mod list;
 pub mod observe;
 pub mod pubsub;
 pub mod server;
+pub mod shard;
 pub mod set;
 pub mod sorted_set;
 pub mod spec;
@@ -134,6 +135,7 @@ static GROUPS: &[&[&Spec]] = &[
     pubsub::COMMANDS,
     set::COMMANDS,
     sorted_set::COMMANDS,
+    shard::COMMANDS,
     string::COMMANDS,
     transaction::COMMANDS,
 ];

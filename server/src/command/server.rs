@@ -38,6 +38,8 @@ pub struct Status {
     /// 40 hex digits that name the history, as Redis' `master_replid`; empty: that of the run.
     pub replid: String,
     pub replicas: Vec<Replica>,
+    /// The registered nodes of the store, by their ids; none if this server stands alone.
+    pub members: Vec<Member>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -60,6 +62,17 @@ impl Role {
     pub const fn leads(self) -> bool {
         matches!(self, Role::Standalone | Role::Leader | Role::Stalled)
     }
+}
+
+/// A node as it is registered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Member {
+    pub id: String,
+    /// Where clients reach it.
+    pub host: String,
+    pub port: u16,
+    /// End of its log, as it last said.
+    pub offset: u64,
 }
 
 /// A follower as its leader sees it.
@@ -94,6 +107,8 @@ pub struct Server {
     /// They changed although the log did not; the engine looks at it after each command.
     pub users_changed: bool,
     pub acl_log: Log,
+    /// Who led last, as far as this node knows.
+    pub last_leader: Option<Member>,
     /// What commands ask of the engine; it does so when they have run.
     pub errands: Vec<Errand>,
     pub persistence: Persistence,
@@ -159,6 +174,7 @@ impl Server {
             own_users: users,
             users_changed: false,
             acl_log: Log::default(),
+            last_leader: None,
             errands: Vec::new(),
             persistence: Persistence::new(),
             outgoing: Vec::new(),

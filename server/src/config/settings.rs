@@ -188,6 +188,10 @@ settings! {
         lease_ms: u64 = "lease-ms", Int(100, 60_000), "400", Start;
         /// Where the node runs (rack, availability zone), told to the other nodes.
         zone: Option<String> = "zone", Text("name"), "", Start;
+        /// What Sentinel-aware clients call the shard.
+        shard_name: String = "shard-name", Text("name"), "mymaster", Start;
+        /// Answer CLUSTER as a Redis Cluster of one shard does, and commands for the leader with -MOVED on the others.
+        cluster_enabled: bool = "cluster-enabled", YesNo, "no", Start;
         /// Pass writes that reach a replica on to the leader, instead of answering -READONLY.
         replica_forward_writes: bool = "replica-forward-writes", YesNo, "no", Live;
     }

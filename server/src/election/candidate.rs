@@ -485,6 +485,11 @@ impl Candidate {
         self.view.node(member)
     }
 
+    /// Who is registered, by id, as far as that is known.
+    pub fn registered(&self) -> impl Iterator<Item = &NodeInfo> {
+        self.view.nodes().into_iter().flat_map(|nodes| nodes.values())
+    }
+
     pub fn memory(&self) -> &Memory {
         &self.common.memory
     }

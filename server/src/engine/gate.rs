@@ -82,6 +82,9 @@ impl Engine {
         if let Err((_, failure)) = self.permit(client, (spec, skip), request, context) {
             return Pass::Refuse(failure);
         }
+        if let Some(failure) = self.elsewhere(client, spec, flags, request) {
+            return Pass::Refuse(failure);
+        }
         if let Some(failure) = self.wrong_role(flags) {
             if self.server.config.replica_forward_writes
                 && flags.has(Flags::WRITE)
@@ -110,6 +113,19 @@ impl Engine {
             return Pass::Pause(until);
         }
         if queues { Pass::Queue } else { Pass::Run }
+    }
+
+    /// Where the leader is, if the command is for it and clients are told so (`cluster-enabled`).
+    fn elsewhere(&self, client: &Client, spec: &Spec, flags: Flags, request: Request<'_>) -> Option<Failure> {
+        let server = &self.server;
+        if !server.config.cluster_enabled || server.status.role.leads() {
+            return None;
+        }
+        if client.reads_here && !flags.has(Flags::WRITE) {
+            return None;
+        }
+        let key = *command::keys::positions(spec, request).first()?;
+        Some(command::shard::moved(server, request.get(key)?))
     }
 
     /// Why this node can't serve the command in its part, if it can't.

@@ -1,7 +1,7 @@
 //! The part that this node plays, as the node tells the engine.
 
 use super::Engine;
-use crate::command::server::Status;
+use crate::command::server::{Member, Status};
 use crate::keyspace::Keyspace;
 use crate::resp::Reply;
 use crate::session::{Client, Offset};
@@ -17,7 +17,24 @@ impl Engine {
             self.uncommitted.clear();
         }
         self.server.status = status;
+        self.tell_of_leader();
         self.track();
+    }
+
+    /// Subscribers of `+switch-master` hear when another node leads, as a Sentinel's do.
+    fn tell_of_leader(&mut self) {
+        let status = &self.server.status;
+        let leads = |member: &&Member| !status.leader.is_empty() && member.id == status.leader;
+        let Some(leader) = status.members.iter().find(leads).cloned() else { return };
+        let before = self.server.last_leader.replace(leader.clone());
+        let same = |before: &Member| (&before.host, before.port) == (&leader.host, leader.port);
+        if let Some(before) = before.filter(|before| !same(before)) {
+            let name = &self.server.config.shard_name;
+            let text = format!("{name} {} {} {} {}", before.host, before.port, leader.host, leader.port);
+            self.server.pubsub.publish(b"+switch-master", text.as_bytes());
+            let mut nobody = Client::new(0, String::new(), String::new());
+            self.deliver(&mut nobody, 0);
+        }
     }
 
     /// Begin to lead: nothing is answered before the log is committed up to `floor`.

@@ -281,6 +281,7 @@ impl Engine {
         client.reply_mode = crate::session::ReplyMode::On;
         client.no_evict = false;
         client.no_touch = false;
+        client.reads_here = false;
         client.authenticated = !self.server.needs_password();
         client.user = self.server.users.default_user().clone();
         Reply::Simple("RESET")

@@ -1,7 +1,7 @@
 //! What this node says of itself: to commands, to metrics, to probes, and in its log.
 
 use super::driver::Driver;
-use crate::command::server::{Replica, Role, Status};
+use crate::command::server::{Member, Replica, Role, Status};
 use crate::election::candidate;
 use crate::engine::Acks;
 use crate::metrics::{self, FollowerLag};
@@ -18,7 +18,14 @@ pub(super) fn publish(driver: &Driver) {
     let offset = node.log.end_offset();
     let synced = config.and_then(|config| config.synced.as_ref());
     let leader = seen.leader.as_ref();
+    let members = driver.machine.registered().map(|info| Member {
+        id: info.id.clone(),
+        host: info.host.clone(),
+        port: info.port,
+        offset: info.offset,
+    });
     let status = Status {
+        members: members.collect(),
         role,
         epoch: seen.epoch,
         leader: leader.map(|leader| leader.id.clone()).unwrap_or_default(),

@@ -134,6 +134,8 @@ pub struct Client {
     pub reply_mode: ReplyMode,
     pub no_evict: bool,
     pub no_touch: bool,
+    /// It said `READONLY`: a follower of a cluster may answer its reads.
+    pub reads_here: bool,
     /// It sees every command (`MONITOR`).
     pub monitor: bool,
     /// How it tracks keys, if it does.
@@ -185,6 +187,7 @@ impl Client {
             reply_mode: ReplyMode::On,
             no_evict: false,
             no_touch: false,
+            reads_here: false,
             monitor: false,
             tracking: None,
             closing: false,

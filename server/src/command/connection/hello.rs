@@ -61,7 +61,7 @@ fn greeting(context: &Context<'_>) -> Reply {
         ("version", Reply::bulk(REDIS_VERSION)),
         ("proto", Reply::Int(context.client.protocol.version())),
         ("id", Reply::Int(context.client.id as i64)),
-        ("mode", Reply::bulk("standalone")),
+        ("mode", Reply::bulk(if context.server.config.cluster_enabled { "cluster" } else { "standalone" })),
         ("role", Reply::bulk(role)),
         ("modules", Reply::Array(Vec::new())),
     ];

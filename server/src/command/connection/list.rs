@@ -142,6 +142,7 @@ fn flags(client: &Client) -> String {
         ('d', client.dirty),
         ('c', client.closing),
         ('e', client.no_evict),
+        ('r', client.reads_here),
         ('T', client.no_touch),
     ];
     let flags: String = known.iter().filter(|(_, set)| *set).map(|(flag, _)| *flag).collect();

@@ -18,7 +18,11 @@ fn echo(_: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
 }
 
 fn select(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
-    context.client.db = context.database(int(args.word(1))?).ok_or(errors::DB_INDEX)?;
+    let db = int(args.word(1))?;
+    if db != 0 && context.server.config.cluster_enabled {
+        return Err(Failure::new("ERR SELECT is not allowed in cluster mode"));
+    }
+    context.client.db = context.database(db).ok_or(errors::DB_INDEX)?;
     Ok(Reply::OK)
 }
 

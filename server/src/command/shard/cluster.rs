@@ -11,7 +11,11 @@ const OFF: Failure = Failure::new("ERR This instance has cluster support disable
 
 /// What is shown, if it is shown at all.
 fn look(context: &Context<'_>) -> Result<View, Failure> {
-    if context.server.config.cluster_enabled { Ok(View::of(context.server, context.client)) } else { Err(OFF) }
+    if context.server.config.cluster_enabled {
+        Ok(View::of(context.server, context.client))
+    } else {
+        Err(OFF)
+    }
 }
 
 fn switched_on(context: &Context<'_>) -> Result<(), Failure> {
@@ -126,7 +130,10 @@ fn slot_of(word: &[u8]) -> Result<Option<u16>, Failure> {
 fn in_slot<'a>(context: &'a Context<'_>, slot: u16) -> impl Iterator<Item = &'a [u8]> {
     let entries = context.keyspace.database(0).table().iter();
     let now = context.keyspace.now;
-    entries.filter(move |entry| !entry.expired(now)).map(|entry| entry.key()).filter(move |key| view::slot(key) == slot)
+    entries
+        .filter(move |entry| !entry.expired(now))
+        .map(|entry| entry.key())
+        .filter(move |key| view::slot(key) == slot)
 }
 
 fn countkeysinslot(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
@@ -445,7 +452,21 @@ pub static CLUSTER: Spec = Spec {
     complexity: "Depends on subcommand.",
     arity: -2,
     acl: Acl::of(&[Acl::SLOW]),
-    subcommands: &[&CLUSTER_COUNTKEYSINSLOT, &CLUSTER_GETKEYSINSLOT, &CLUSTER_HELP, &CLUSTER_INFO, &CLUSTER_KEYSLOT, &CLUSTER_LINKS, &CLUSTER_MYID, &CLUSTER_MYSHARDID, &CLUSTER_NODES, &CLUSTER_REPLICAS, &CLUSTER_SHARDS, &CLUSTER_SLAVES, &CLUSTER_SLOTS],
+    subcommands: &[
+        &CLUSTER_COUNTKEYSINSLOT,
+        &CLUSTER_GETKEYSINSLOT,
+        &CLUSTER_HELP,
+        &CLUSTER_INFO,
+        &CLUSTER_KEYSLOT,
+        &CLUSTER_LINKS,
+        &CLUSTER_MYID,
+        &CLUSTER_MYSHARDID,
+        &CLUSTER_NODES,
+        &CLUSTER_REPLICAS,
+        &CLUSTER_SHARDS,
+        &CLUSTER_SLAVES,
+        &CLUSTER_SLOTS,
+    ],
     handler: Handler::Container,
     ..Spec::BASE
 };

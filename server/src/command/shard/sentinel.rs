@@ -138,7 +138,9 @@ fn ckquorum(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure
             "NOQUORUM {usable} usable Sentinels. There is no synced replica that could take over"
         )));
     }
-    Ok(Reply::Status(format!("OK {usable} usable Sentinels. Quorum and failover authorization can be reached")))
+    Ok(Reply::Status(format!(
+        "OK {usable} usable Sentinels. Quorum and failover authorization can be reached"
+    )))
 }
 
 fn myid(context: &mut Context<'_>, _: &Args<'_>) -> Result<Reply, Failure> {
@@ -308,7 +310,17 @@ pub static SENTINEL: Spec = Spec {
     complexity: "Depends on subcommand.",
     arity: -2,
     acl: Acl::of(&[Acl::SLOW]),
-    subcommands: &[&SENTINEL_CKQUORUM, &SENTINEL_GET_MASTER_ADDR_BY_NAME, &SENTINEL_HELP, &SENTINEL_MASTER, &SENTINEL_MASTERS, &SENTINEL_MYID, &SENTINEL_REPLICAS, &SENTINEL_SENTINELS, &SENTINEL_SLAVES],
+    subcommands: &[
+        &SENTINEL_CKQUORUM,
+        &SENTINEL_GET_MASTER_ADDR_BY_NAME,
+        &SENTINEL_HELP,
+        &SENTINEL_MASTER,
+        &SENTINEL_MASTERS,
+        &SENTINEL_MYID,
+        &SENTINEL_REPLICAS,
+        &SENTINEL_SENTINELS,
+        &SENTINEL_SLAVES,
+    ],
     handler: Handler::Container,
     ..Spec::BASE
 };

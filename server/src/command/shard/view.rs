@@ -96,7 +96,8 @@ pub fn hex_id(kind: &str, name: &str) -> String {
 /// Where the leader is, if it is known.
 pub fn leader_address(server: &Server) -> Option<(&str, u16)> {
     let status = &server.status;
-    let member = status.members.iter().find(|member| !status.leader.is_empty() && member.id == status.leader)?;
+    let member =
+        status.members.iter().find(|member| !status.leader.is_empty() && member.id == status.leader)?;
     Some((&member.host, member.port))
 }
 

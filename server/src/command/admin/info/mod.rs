@@ -73,7 +73,9 @@ const SECTIONS: &[Section] = &[
     ("Modules", true, false, |_, _| {}),
     ("Commandstats", false, true, sections::command_stats),
     ("Errorstats", true, true, sections::error_stats),
-    ("Cluster", true, true, |_, lines| lines.add("cluster_enabled", 0)),
+    ("Cluster", true, true, |context, lines| {
+        lines.add("cluster_enabled", u8::from(context.server.config.cluster_enabled));
+    }),
     ("Keyspace", true, true, sections::keyspace),
 ];
 

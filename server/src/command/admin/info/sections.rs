@@ -11,7 +11,7 @@ pub fn server(context: &mut Context<'_>, lines: &mut Lines) {
     // Clients and tools choose what they send by this.
     lines.add("redis_version", REDIS_VERSION);
     lines.add("botellier_version", env!("CARGO_PKG_VERSION"));
-    lines.add("redis_mode", "standalone");
+    lines.add("redis_mode", if config.cluster_enabled { "cluster" } else { "standalone" });
     lines.add("os", process::system());
     lines.add("arch_bits", usize::BITS);
     lines.add("multiplexing_api", "epoll");
