@@ -62,7 +62,8 @@ impl View {
             None => ("slave", "-"),
         };
         let myself = if node.is_self { "myself," } else { "" };
-        let bus = u32::from(node.port) + 10_000;
+        // There is no bus; the form has a port of one.
+        let bus = node.port.checked_add(10_000).unwrap_or(0);
         let slots = if node.leads { " 0-16383" } else { "" };
         let (hex, host, port) = (&node.hex, &node.host, node.port);
         format!("{hex} {host}:{port}@{bus} {myself}{role} {of} 0 0 {epoch} connected{slots}")
