@@ -8,6 +8,7 @@ use oracle::{Ours, Redis, Shape, Value, show};
 
 /// Declarations that differ: command, field, why.
 const DIFFERENT: &[(&str, &str, &str)] = &[
+    ("hscan", "arguments", "NOVALUES is newer"),
     ("zrank", "arguments", "WITHSCORE came with 7.2"),
     ("zrank", "history", "WITHSCORE came with 7.2"),
     ("zrank", "arity", "WITHSCORE came with 7.2"),
@@ -33,6 +34,18 @@ const OURS_ALONE: &[&str] = &[
     "sentinel|sentinels",
     "sentinel|slaves",
     "cluster|myshardid",
+    "hexpire",
+    "hexpireat",
+    "hexpiretime",
+    "hgetdel",
+    "hgetex",
+    "hpersist",
+    "hpexpire",
+    "hpexpireat",
+    "hpexpiretime",
+    "hpttl",
+    "hsetex",
+    "httl",
 ];
 
 /// The commands of the first release; of containers the subcommands.

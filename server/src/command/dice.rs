@@ -23,7 +23,7 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, count: usize) -> usize {
+    pub fn below(&mut self, count: usize) -> usize {
         (self.throw() % count as u64) as usize
     }
 
@@ -77,6 +77,11 @@ pub(super) enum Count {
 const ANSWERS_MAX: u64 = 1 << 28;
 
 impl Count {
+    /// Whether twice the number would be out of range.
+    pub fn is_beyond_pairs(self) -> bool {
+        matches!(self, Count::Distinct(count) if count > i64::MAX as usize / 2)
+    }
+
     /// A negative number allows repetitions.
     pub fn parse(word: &[u8]) -> Result<Self, Failure> {
         let number = number::integer(word).ok_or(errors::NOT_INTEGER)?;

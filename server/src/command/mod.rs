@@ -15,6 +15,7 @@ mod describe;
 mod dice;
 pub mod generic;
 pub mod geo;
+pub mod hash;
 pub mod keys;
 pub mod list;
 pub mod observe;
@@ -131,6 +132,7 @@ static GROUPS: &[&[&Spec]] = &[
     connection::COMMANDS,
     generic::COMMANDS,
     geo::COMMANDS,
+    hash::COMMANDS,
     list::COMMANDS,
     pubsub::COMMANDS,
     set::COMMANDS,

@@ -210,6 +210,12 @@ settings! {
         /// Size up to which OBJECT ENCODING calls a list a listpack: entries if positive, else -1 to -5 for 4 to 64 KiB.
         list_max_listpack_size: i64 = "list-max-listpack-size" or "list-max-ziplist-size",
             Int(-INT - 1, INT), "-2", Live;
+        /// Fields up to which a hash is kept as one run of bytes.
+        hash_max_listpack_entries: u64 = "hash-max-listpack-entries" or "hash-max-ziplist-entries",
+            Int(0, i64::MAX), "512", Live;
+        /// Bytes of the longest field or value of a hash that is kept so.
+        hash_max_listpack_value: u64 = "hash-max-listpack-value" or "hash-max-ziplist-value",
+            Int(0, i64::MAX), "64", Live;
         /// Integers up to which a set of nothing else is kept as a sorted run of them.
         set_max_intset_entries: u64 = "set-max-intset-entries", Int(0, i64::MAX), "512", Live;
         /// Members up to which a set is kept as one run of bytes.

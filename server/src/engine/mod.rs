@@ -28,6 +28,7 @@ pub use blocking::Acks;
 pub use journal::{Forgetful, Journal};
 
 use crate::command::server::Server;
+use crate::command::spec::Begin;
 use crate::command::{Args, Context, Handler, Order, Spec, Verdict};
 use crate::config::Config;
 use crate::keyspace::{Keyspace, Touched};
@@ -336,7 +337,9 @@ impl Engine {
     /// What a reply must wait for because of what the command looked at: uncommitted writes to its keys (or any, if it
     /// looks at the whole key space), and on a leader at least that it still leads.
     fn observed(&self, db: u32, spec: &Spec, request: Request<'_>) -> Offset {
-        let whole = spec.keys.is_empty();
+        // What SORT looks at besides follows from the data itself.
+        let hidden = spec.keys.iter().any(|keys| keys.begin == Begin::Unknown);
+        let whole = spec.keys.is_empty() || hidden;
         let data = !whole || spec.flags.has(crate::command::Flags::READONLY) || spec.writes();
         if !data || !self.server.status.role.leads() {
             return 0;

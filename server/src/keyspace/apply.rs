@@ -1,6 +1,7 @@
 //! Effects applied: each is total, so that a log that was written once can always be replayed. An effect on a key
 //! that is missing or of another type changes nothing; commands checked that before they made it.
 
+mod hash;
 mod set;
 mod sorted_set;
 
@@ -64,6 +65,7 @@ impl Keyspace {
             Effect::FlushDb { db } => self.flush(db),
             Effect::FlushAll => (0..self.databases.len() as u32).for_each(|db| self.flush(db)),
             Effect::Event { .. } | Effect::Publish { .. } => self.hear(effect),
+            Effect::Hash { db, key, ref change } => self.apply_hash(db, key, change),
             Effect::Members { db, key, ref change } => self.apply_set(db, key, change),
             Effect::User { name, rules } => {
                 self.changes += 1;

@@ -29,7 +29,7 @@ impl Entry {
     }
 
     pub fn expired(&self, now: u64) -> bool {
-        self.deadline.is_some_and(|deadline| deadline <= now)
+        self.deadline.is_some_and(|deadline| deadline <= now) || self.value.expired(now)
     }
 }
 
@@ -48,13 +48,16 @@ pub struct Database {
     table: Table<Entry>,
     /// Keys by deadline: the next to expire is the first.
     deadlines: BTreeSet<(Deadline, Arc<[u8]>)>,
+    /// Hashes with fields that expire, by the first of their deadlines.
+    fields: BTreeSet<(Deadline, Arc<[u8]>)>,
     /// Keys that were made since the last look, while somebody wants to know.
     pub(super) made: Option<Vec<Arc<[u8]>>>,
 }
 
 impl Database {
     pub(super) fn new(seed: u64, identity: u64, generation: u32) -> Self {
-        Self { identity, generation, table: Table::new(seed), deadlines: BTreeSet::new(), made: None }
+        let (deadlines, fields) = (BTreeSet::new(), BTreeSet::new());
+        Self { identity, generation, table: Table::new(seed), deadlines, fields, made: None }
     }
 
     pub fn len(&self) -> usize {
@@ -74,8 +77,9 @@ impl Database {
         self.deadlines.len()
     }
 
+    /// Whether any key may expire, be it with its last field.
     pub fn has_deadlines(&self) -> bool {
-        !self.deadlines.is_empty()
+        !self.deadlines.is_empty() || !self.fields.is_empty()
     }
 
     /// The mean time to live of the keys that expire, in milliseconds (estimated from the ends and the middle).
@@ -89,6 +93,25 @@ impl Database {
         self.deadlines.first().filter(|(deadline, _)| *deadline <= now).map(|(_, key)| key.clone())
     }
 
+    /// The first hash with a field whose time has come.
+    pub(super) fn field_due(&self, now: u64) -> Option<Arc<[u8]>> {
+        self.fields.first().filter(|(deadline, _)| *deadline <= now).map(|(_, key)| key.clone())
+    }
+
+    /// The first deadline of the fields of a hash changed.
+    pub(super) fn fields_expire(&mut self, key: &[u8], before: Option<Deadline>, after: Option<Deadline>) {
+        if before == after {
+            return;
+        }
+        let Some(entry) = self.table.get(key) else { return };
+        if let Some(before) = before {
+            self.fields.remove(&(before, entry.key.clone()));
+        }
+        if let Some(after) = after {
+            self.fields.insert((after, entry.key.clone()));
+        }
+    }
+
     pub fn get(&self, key: &[u8]) -> Option<&Entry> {
         self.table.get(key)
     }
@@ -98,15 +121,21 @@ impl Database {
     }
 
     pub(super) fn insert(&mut self, key: &[u8], value: Value, deadline: Option<Deadline>, accessed: u32) {
+        let after = value.next_deadline();
         if let Some(entry) = self.table.get_mut(key) {
+            let before = entry.value.next_deadline();
             entry.value = value;
             entry.accessed = accessed;
             Self::set_deadline(&mut self.deadlines, entry, deadline);
+            self.fields_expire(key, before, after);
             return;
         }
         let key: Arc<[u8]> = key.into();
         if let Some(deadline) = deadline {
             self.deadlines.insert((deadline, key.clone()));
+        }
+        if let Some(after) = after {
+            self.fields.insert((after, key.clone()));
         }
         if let Some(made) = &mut self.made {
             made.push(key.clone());
@@ -118,6 +147,9 @@ impl Database {
         let entry = self.table.remove(key)?;
         if let Some(deadline) = entry.deadline {
             self.deadlines.remove(&(deadline, entry.key.clone()));
+        }
+        if let Some(first) = entry.value.next_deadline() {
+            self.fields.remove(&(first, entry.key.clone()));
         }
         Some(entry)
     }

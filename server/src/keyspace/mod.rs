@@ -16,7 +16,7 @@ mod walk;
 use std::sync::Arc;
 
 pub use database::{Database, Entry};
-pub use effect::{Deadline, Effect, EffectError, Items, SetChange, SortedSetChange};
+pub use effect::{Deadline, Effect, EffectError, HashChange, Items, SetChange, SortedSetChange};
 pub use events::Event;
 pub use users::UserTexts;
 
@@ -78,6 +78,7 @@ pub struct Keyspace {
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Stats {
     pub expired: u64,
+    pub expired_fields: u64,
     pub hits: u64,
     pub misses: u64,
 }
@@ -230,7 +231,7 @@ impl Keyspace {
         self.notify(db, Class::Expired, "expired", key);
     }
 
-    /// Delete at most `count` keys whose time has come; returns how many went.
+    /// Delete at most `count` keys and fields of hashes whose time has come; returns how many went.
     pub fn expire_due(&mut self, count: usize) -> usize {
         let mut gone = 0;
         for db in 0..self.databases.len() as u32 {
@@ -240,8 +241,24 @@ impl Keyspace {
                 self.expired(db, &key);
                 gone += 1;
             }
+            while gone < count
+                && let Some(key) = self.databases[db as usize].field_due(self.now)
+            {
+                gone += self.expire_fields(db, &key, count - gone);
+            }
         }
         gone
+    }
+
+    /// Remove fields of a hash whose time has come, at most `most`; returns how many went.
+    fn expire_fields(&mut self, db: u32, key: &[u8], most: usize) -> usize {
+        let Some(Value::Hash(hash)) = self.database(db).get(key).map(|entry| &entry.value) else { return 0 };
+        let due = hash.due(self.now, most);
+        let fields = due.iter().map(Vec::as_slice).collect();
+        self.change(&Effect::Hash { db, key, change: HashChange::Remove { fields } });
+        self.stats.expired_fields += due.len() as u64;
+        self.notify(db, Class::Hash, "hexpired", key);
+        due.len()
     }
 
     fn touch(&mut self, db: u32, key: &[u8]) {

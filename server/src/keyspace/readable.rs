@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use super::{Effect, SetChange, SortedSetChange};
+use super::{Effect, HashChange, SetChange, SortedSetChange};
 use crate::value::End;
 
 /// Words with a space between them.
@@ -30,6 +30,18 @@ impl Words<'_, '_> {
 
     fn items(self, items: &[&[u8]]) -> Result<Self, fmt::Error> {
         items.iter().try_fold(self, |out, item| out.bytes(item))
+    }
+
+    fn hash(self, db: u32, key: &[u8], change: &HashChange<'_>) -> Result<Self, fmt::Error> {
+        match change {
+            HashChange::Set { pairs } => self.begin("hash-set", db)?.bytes(key)?.items(pairs),
+            HashChange::Replace { pairs } => self.begin("hash-replace", db)?.bytes(key)?.items(pairs),
+            HashChange::Remove { fields } => self.begin("hash-remove", db)?.bytes(key)?.items(fields),
+            HashChange::Expire { fields, deadline } => {
+                let name = if deadline.is_some() { "hash-expire" } else { "hash-persist" };
+                self.begin(name, db)?.bytes(key)?.items(fields)?.deadline(*deadline)
+            }
+        }
     }
 
     fn sorted_set(self, db: u32, key: &[u8], change: &SortedSetChange<'_>) -> Result<Self, fmt::Error> {
@@ -112,6 +124,7 @@ impl Display for Effect<'_> {
             Effect::ListTrim { db, key, start, length } => {
                 out.begin("list-trim", *db)?.bytes(key)?.word(start)?.word(length)
             }
+            Effect::Hash { db, key, change } => out.hash(*db, key, change),
             Effect::SortedSet { db, key, change } => out.sorted_set(*db, key, change),
             Effect::Members { db, key, change } => match change {
                 SetChange::Add { members } => out.begin("set-add", *db)?.bytes(key)?.items(members),

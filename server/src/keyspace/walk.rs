@@ -100,6 +100,7 @@ impl Keyspace {
             | Effect::ListInsert { db, key, .. }
             | Effect::ListRemove { db, key, .. }
             | Effect::ListTrim { db, key, .. }
+            | Effect::Hash { db, key, .. }
             | Effect::Members { db, key, .. }
             | Effect::SortedSet { db, key, .. } => self.preserve_key(db, key),
             Effect::Rename { db, from, to } => {
@@ -200,7 +201,7 @@ mod tests {
     use smallvec::smallvec;
 
     use super::*;
-    use crate::keyspace::SetChange;
+    use crate::keyspace::{HashChange, SetChange};
     use crate::value::{End, Forms};
 
     fn random(state: &mut u64) -> u64 {
@@ -213,11 +214,20 @@ mod tests {
         let key = format!("k{}", random(state) % 2_000).into_bytes();
         let other = format!("k{}", random(state) % 2_000).into_bytes();
         let (db, to_db) = (random(state) as u32 % 3, random(state) as u32 % 3);
-        let value = random(state).to_string().into_bytes();
+        let value = (random(state) % 500).to_string().into_bytes();
         let effect = match random(state) % 100 {
             0..30 => Effect::Set { db, key: &key, value: &value, deadline: Some(random(state)) },
             30..45 => Effect::Delete { db, key: &key },
-            45..60 => Effect::Append { db, key: &key, value: &value },
+            45..50 => {
+                let change = HashChange::Set { pairs: smallvec![value.as_slice(), b"v".as_slice()] };
+                Effect::Hash { db, key: &key, change }
+            }
+            50..55 => {
+                let deadline = Some(random(state));
+                let change = HashChange::Expire { fields: smallvec![value.as_slice()], deadline };
+                Effect::Hash { db, key: &key, change }
+            }
+            55..60 => Effect::Append { db, key: &key, value: &value },
             60..70 => Effect::ListPush { db, key: &key, end: End::Left, items: smallvec![value.as_slice()] },
             70..75 => {
                 let change = SetChange::Add { members: smallvec![value.as_slice()] };

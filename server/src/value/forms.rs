@@ -14,6 +14,8 @@ pub struct Forms {
     pub set_listpack_value: usize,
     pub zset_listpack_entries: usize,
     pub zset_listpack_value: usize,
+    pub hash_listpack_entries: usize,
+    pub hash_listpack_value: usize,
 }
 
 impl Forms {
@@ -25,6 +27,8 @@ impl Forms {
             set_listpack_value: config.set_max_listpack_value as usize,
             zset_listpack_entries: config.zset_max_listpack_entries as usize,
             zset_listpack_value: config.zset_max_listpack_value as usize,
+            hash_listpack_entries: config.hash_max_listpack_entries as usize,
+            hash_listpack_value: config.hash_max_listpack_value as usize,
         }
     }
 

@@ -6,6 +6,7 @@ mod extended;
 pub mod float;
 mod forms;
 pub mod geo;
+mod hash;
 mod list;
 mod natural;
 pub mod number;
@@ -18,6 +19,7 @@ pub mod table;
 
 pub use extended::Extended;
 pub use forms::Forms;
+pub use hash::{Hash, Pair};
 pub use list::{End, List};
 pub use set::{Member, Set};
 pub use sorted_set::{Bound, LexRange, ScoreRange, SortedSet};
@@ -30,6 +32,7 @@ pub enum Value {
     List(List),
     Set(Set),
     SortedSet(SortedSet),
+    Hash(Hash),
 }
 
 impl Value {
@@ -40,6 +43,7 @@ impl Value {
             Value::List(_) => "quicklist",
             Value::Set(set) => set.encoding(),
             Value::SortedSet(set) => set.encoding(),
+            Value::Hash(hash) => hash.encoding(),
         }
     }
 
@@ -50,6 +54,17 @@ impl Value {
             Value::List(_) => "list",
             Value::Set(_) => "set",
             Value::SortedSet(_) => "zset",
+            Value::Hash(_) => "hash",
         }
+    }
+
+    /// When the first part of it expires: a field of a hash.
+    pub fn next_deadline(&self) -> Option<u64> {
+        if let Value::Hash(hash) = self { hash.next_deadline() } else { None }
+    }
+
+    /// Whether the time of all its parts has come, so that nothing is left.
+    pub fn expired(&self, now: u64) -> bool {
+        matches!(self, Value::Hash(hash) if hash.expired(now))
     }
 }

@@ -2,12 +2,15 @@
 //!
 //! Written are the plain encodings (a raw string, a list of raw strings), which every version of Redis reads.
 
-use super::{End, Forms, List, Set, SortedSet, Str, Value};
+use super::{End, Forms, Hash, List, Pair, Set, SortedSet, Str, Value};
 
 const STRING: u8 = 0;
 const LIST: u8 = 1;
 const SET: u8 = 2;
 const SORTED_SET: u8 = 5;
+const HASH: u8 = 4;
+/// A hash whose fields may expire: the first deadline, then each field with its own, counted from that one.
+const HASH_METADATA: u8 = 24;
 
 /// Bytes that are no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +28,8 @@ pub fn type_byte(value: &Value) -> u8 {
         Value::List(_) => LIST,
         Value::Set(_) => SET,
         Value::SortedSet(_) => SORTED_SET,
+        Value::Hash(hash) if hash.next_deadline().is_some() => HASH_METADATA,
+        Value::Hash(_) => HASH,
     }
 }
 
@@ -47,6 +52,7 @@ pub fn encode(value: &Value, out: &mut Vec<u8>) {
                 out.extend_from_slice(&score.to_le_bytes());
             }
         }
+        Value::Hash(hash) => encode_hash(hash, out),
     }
 }
 
@@ -77,8 +83,47 @@ pub fn decode(kind: u8, input: &mut &[u8], forms: &Forms) -> Result<Value, RdbEr
             }
             Ok(Value::SortedSet(set))
         }
+        HASH => {
+            let mut hash = Hash::default();
+            for _ in 0..decode_length(input)? {
+                let (field, value) = (decode_string(input)?, decode_string(input)?);
+                hash.put(Pair { field, value, deadline: None }, forms);
+            }
+            Ok(Value::Hash(hash))
+        }
+        HASH_METADATA => decode_timed_hash(input, forms).map(Value::Hash),
         other => Err(RdbError::Unknown(other)),
     }
+}
+
+fn encode_hash(hash: &Hash, out: &mut Vec<u8>) {
+    let first = hash.next_deadline();
+    if let Some(first) = first {
+        out.extend_from_slice(&first.to_le_bytes());
+    }
+    encode_length(hash.len() as u64, out);
+    for pair in hash.iter() {
+        if let Some(first) = first {
+            // 0 is none, so that the first one is 1.
+            encode_length(pair.deadline.map_or(0, |deadline| deadline - first + 1), out);
+        }
+        encode_string(pair.field, out);
+        encode_string(pair.value, out);
+    }
+}
+
+fn decode_timed_hash(input: &mut &[u8], forms: &Forms) -> Result<Hash, RdbError> {
+    let first = u64::from_le_bytes(take(input, 8)?.try_into().map_err(|_| RdbError::Damaged)?);
+    let mut hash = Hash::default();
+    for _ in 0..decode_length(input)? {
+        let deadline = match decode_length(input)? {
+            0 => None,
+            later => Some(first.checked_add(later - 1).ok_or(RdbError::Damaged)?),
+        };
+        let (field, value) = (decode_string(input)?, decode_string(input)?);
+        hash.put(Pair { field, value, deadline }, forms);
+    }
+    Ok(hash)
 }
 
 pub fn encode_string(bytes: &[u8], out: &mut Vec<u8>) {
@@ -135,7 +180,22 @@ mod tests {
             list.push(End::Right, item);
         }
         let forms = Forms::seeded(1);
+        let long = vec![8; 20_000];
+        let hash = |deadline, value| {
+            let mut hash = Hash::default();
+            hash.put(Pair { field: b"a", value: b"1", deadline: None }, &forms);
+            hash.put(Pair { field: b"", value, deadline }, &forms);
+            hash.put(
+                Pair { field: b"c", value, deadline: deadline.map(|deadline| deadline + 70_000) },
+                &forms,
+            );
+            Value::Hash(hash)
+        };
         for value in [
+            hash(None, b"v"),
+            hash(None, &long),
+            hash(Some(1 << 41), b"v"),
+            hash(Some(1 << 41), &long),
             Value::Set(Set::of([b"1".as_slice(), b"-70000"], &forms)),
             Value::Set(Set::of([b"a".as_slice(), b"1"], &forms)),
             Value::Set(Set::of([b"a".as_slice(), &[7; 70], &vec![8; 20_000]], &forms)),

@@ -79,6 +79,7 @@ fn object(context: &mut Context<'_>, key: &[u8]) -> Result<Reply, Failure> {
         Value::List(list) => list.iter().map(<[u8]>::len).sum(),
         Value::SortedSet(set) => set.iter().map(|(member, _)| member.len() + 8).sum(),
         Value::Set(set) => set.iter().map(|member| member.bytes(&mut itoa::Buffer::new()).len()).sum(),
+        Value::Hash(hash) => hash.iter().map(|pair| pair.field.len() + pair.value.len()).sum(),
     };
     let idle = now.wrapping_sub(entry.accessed);
     Ok(Reply::Status(format!(

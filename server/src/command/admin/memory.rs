@@ -72,6 +72,7 @@ fn of_value(value: &Value) -> usize {
         Value::List(list) => list.allocated(),
         Value::Set(set) => set.allocated(),
         Value::SortedSet(set) => set.allocated(),
+        Value::Hash(hash) => hash.allocated(),
     }
 }
 

@@ -8,6 +8,7 @@ mod keys;
 mod object;
 mod rename;
 mod scan;
+mod sort;
 mod ttl;
 
 use super::Spec;
@@ -35,6 +36,8 @@ pub static COMMANDS: &[&Spec] = &[
     &rename::RENAME,
     &rename::RENAMENX,
     &scan::SCAN,
+    &sort::SORT,
+    &sort::SORT_RO,
     &databases::SWAPDB,
     &delete::TOUCH,
     &ttl::TTL,

@@ -6,12 +6,14 @@
 //! length-prefixed bytes. Tags are never reused; a reader stops at a tag that it does not know.
 
 mod codec;
+mod hash;
 mod set;
 mod sorted_set;
 
 use smallvec::SmallVec;
 
 use codec::{In, Out};
+pub use hash::HashChange;
 pub use set::SetChange;
 pub use sorted_set::SortedSetChange;
 
@@ -165,6 +167,12 @@ pub enum Effect<'a> {
         channel: &'a [u8],
         message: &'a [u8],
     },
+    /// A hash changes.
+    Hash {
+        db: u32,
+        key: &'a [u8],
+        change: HashChange<'a>,
+    },
     /// A set changes.
     Members {
         db: u32,
@@ -250,6 +258,7 @@ impl<'a> Effect<'a> {
             Effect::Publish { shard, channel, message } => {
                 out.tag(126).number(u64::from(*shard)).bytes(channel).bytes(message)
             }
+            Effect::Hash { db, key, change } => return change.encode(*db, key, out),
             Effect::Members { db, key, change } => return change.encode(*db, key, out),
             Effect::SortedSet { db, key, change } => return change.encode(*db, key, out),
         };
@@ -312,6 +321,10 @@ impl<'a> Effect<'a> {
                 key: i.bytes()?,
             },
             126 => Effect::Publish { shard: i.number()? != 0, channel: i.bytes()?, message: i.bytes()? },
+            tag if hash::TAGS.contains(&tag) => {
+                let (db, key, change) = HashChange::decode(tag, i)?;
+                Effect::Hash { db, key, change }
+            }
             tag if set::TAGS.contains(&tag) => {
                 let (db, key, change) = SetChange::decode(tag, i)?;
                 Effect::Members { db, key, change }
@@ -341,6 +354,7 @@ mod tests {
 
     fn one_of_each<'a>() -> Vec<Effect<'a>> {
         let (db, key) = (3, b"key".as_slice());
+        let pairs: Items<'a> = smallvec![b"f".as_slice(), b"v".as_slice()];
         vec![
             Effect::Set { db, key, value: b"v", deadline: Some(1 << 41) },
             Effect::Set { db, key, value: b"", deadline: None },
@@ -392,6 +406,15 @@ mod tests {
                 change: SortedSetChange::Remove { members: smallvec![b"a".as_slice()] },
             },
             Effect::SortedSet { db, key, change: SortedSetChange::Cut { start: 300, count: 2 } },
+            Effect::Hash { db, key, change: HashChange::Set { pairs: pairs.clone() } },
+            Effect::Hash { db, key, change: HashChange::Replace { pairs: pairs.clone() } },
+            Effect::Hash { db, key, change: HashChange::Remove { fields: pairs.clone() } },
+            Effect::Hash {
+                db,
+                key,
+                change: HashChange::Expire { fields: pairs.clone(), deadline: Some(1 << 41) },
+            },
+            Effect::Hash { db, key, change: HashChange::Expire { fields: pairs, deadline: None } },
         ]
     }
 
