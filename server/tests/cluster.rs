@@ -281,3 +281,52 @@ fn replicas_refuse_writes_and_answer_reads() {
     };
     assert_eq!(error, "READONLY You can't write against a read only replica.");
 }
+
+#[test]
+fn users_and_clients_of_sentinels_and_clusters_follow_a_failover() {
+    let mut cluster = Cluster::start(3, &["--cluster-enabled", "yes"]);
+    let leader = cluster.leader();
+    let other = cluster.synced();
+    let port = |number: usize, cluster: &Cluster| cluster.nodes[number].port.to_string();
+    let mut client = cluster.nodes[leader].client();
+    let rules = ["ACL", "SETUSER", "ann", "on", ">pw", "~a*", "+@all"];
+    assert!(client.call(&rules).unwrap().is_ok());
+    let mut follower = cluster.nodes[other].client();
+    let Answer::Error(error) = follower.call(&rules).unwrap() else { panic!("a follower changed users") };
+    assert_eq!(error, "READONLY You can't write against a read only replica.");
+    let old = port(leader, &cluster);
+    let Answer::Error(error) = follower.call(&["GET", "foo"]).unwrap() else { panic!("a follower answered") };
+    assert_eq!(error, format!("MOVED 12182 127.0.0.1:{old}"));
+    assert!(follower.call(&["READONLY"]).unwrap().is_ok());
+    assert!(!matches!(follower.call(&["GET", "foo"]).unwrap(), Answer::Error(_)));
+    let mut listener = cluster.nodes[other].client();
+    listener.call(&["SUBSCRIBE", "+switch-master"]).unwrap();
+
+    cluster.nodes[leader].kill();
+    let next = cluster.leader();
+    let heard = format!("{:?}", listener.answer().unwrap());
+    let told = format!("mymaster 127.0.0.1 {old} 127.0.0.1 {}", port(next, &cluster));
+    assert!(next != other || heard.contains(&told), "{heard}");
+    let mut ann = cluster.nodes[next].client();
+    assert!(ann.call(&["AUTH", "ann", "pw"]).unwrap().is_ok());
+    assert!(ann.call(&["SET", "a1", "v"]).unwrap().is_ok());
+    let Answer::Error(error) = ann.call(&["SET", "z", "v"]).unwrap() else { panic!("her rights grew") };
+    assert_eq!(error, "NOPERM No permissions to access a key");
+    let asked = ann.call(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster"]).unwrap();
+    assert!(format!("{asked:?}").contains(&port(next, &cluster)), "{asked:?}");
+
+    // A node that was away has the users from the log, and from a snapshot after the next start.
+    cluster.nodes[leader].start();
+    wait_for("the node to know her", || {
+        let mut back = Client::connect(cluster.nodes[leader].port, Duration::from_secs(2)).ok()?;
+        back.call(&["AUTH", "ann", "pw"]).ok().filter(Answer::is_ok)
+    });
+    let mut back = cluster.nodes[leader].client();
+    wait_for("a snapshot", || back.call(&["SAVE"]).ok().filter(Answer::is_ok));
+    cluster.nodes[leader].kill();
+    cluster.nodes[leader].start();
+    wait_for("the node to know her still", || {
+        let mut back = Client::connect(cluster.nodes[leader].port, Duration::from_secs(2)).ok()?;
+        back.call(&["AUTH", "ann", "pw"]).ok().filter(Answer::is_ok)
+    });
+}

@@ -70,6 +70,7 @@ struct KeyPattern {
 
 /// The rules of one set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[allow(clippy::struct_excessive_bools)] // independent facts, as rules switch them
 pub struct Selector {
     /// The rules begin with `+@all`, and whether nothing was taken away since: then later versions' commands are
     /// allowed too.

@@ -12,6 +12,7 @@ use crate::config::split_args;
 type Hash = [u8; 64];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // independent facts, as rules switch them
 pub struct User {
     pub name: Vec<u8>,
     pub enabled: bool,
@@ -133,7 +134,7 @@ impl User {
     /// Whether it is one of the user's passwords. Only hashes are compared, so time tells nothing of use.
     pub fn has_password(&self, password: &[u8]) -> bool {
         let given = hash(password);
-        self.passwords.iter().fold(false, |found, known| found | (*known == given))
+        self.passwords.contains(&given)
     }
 
     pub fn passwords(&self) -> impl ExactSizeIterator<Item = &[u8]> {

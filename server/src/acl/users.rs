@@ -1,6 +1,7 @@
 //! All users, and the files that list them.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::{Catalog, User, split_rules};
@@ -61,17 +62,19 @@ impl Users {
             }
             let words: Vec<&[u8]> = line.split(|byte| *byte == b' ').collect();
             let [b"user", name, rules @ ..] = words.as_slice() else {
-                errors +=
-                    &format!("{path}:{number} should start with user keyword followed by the username. ");
+                let _ = write!(
+                    errors,
+                    "{path}:{number} should start with user keyword followed by the username. "
+                );
                 continue;
             };
             let shown = String::from_utf8_lossy(name);
             if has_blanks(name) {
-                errors += &format!("'{path}:{number}: username '{shown}' contains invalid characters. ");
+                let _ = write!(errors, "'{path}:{number}: username '{shown}' contains invalid characters. ");
                 continue;
             }
             if named.contains(name) {
-                errors += &format!("WARNING: Duplicate user '{shown}' found on line {number}. ");
+                let _ = write!(errors, "WARNING: Duplicate user '{shown}' found on line {number}. ");
                 continue;
             }
             named.push(name);
@@ -79,7 +82,7 @@ impl Users {
                 Ok(user) => users.set(user),
                 Err(reasons) => {
                     for reason in reasons {
-                        errors += &format!("{path}:{number}: {reason}. ");
+                        let _ = write!(errors, "{path}:{number}: {reason}. ");
                     }
                 }
             }

@@ -206,7 +206,7 @@ impl Server {
         let (is_default, open) = (name == b"default", user.no_password);
         let right = match (is_default, open) {
             (true, true) => !passwords.required() || passwords.accepts_client(password),
-            (true, false) => passwords.is_in_file(password) | user.has_password(password),
+            (true, false) => passwords.is_in_file(password) || user.has_password(password),
             (false, open) => open || user.has_password(password),
         };
         right.then_some(user)

@@ -55,7 +55,7 @@ impl UserTexts {
         let mut input = entry;
         let name = rdb::decode_string(&mut input)?;
         let rules = rdb::decode_string(&mut input)?;
-        self.change(&name, Some(&rules));
+        self.change(name, Some(rules));
         Ok(())
     }
 }

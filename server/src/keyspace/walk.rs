@@ -113,10 +113,13 @@ impl Keyspace {
                 self.preserve_key(to_db, key);
             }
             // Flushed databases are kept whole by `flush`, swapped ones are known by their identity.
-            Effect::SwapDb { .. } | Effect::FlushDb { .. } | Effect::FlushAll => {}
-            Effect::Event { .. } | Effect::Publish { .. } => {}
-            // Users are taken whole when a walk begins.
-            Effect::User { .. } => {}
+            // Events are no data; users are taken whole when a walk begins.
+            Effect::SwapDb { .. }
+            | Effect::FlushDb { .. }
+            | Effect::FlushAll
+            | Effect::Event { .. }
+            | Effect::Publish { .. }
+            | Effect::User { .. } => {}
         }
     }
 

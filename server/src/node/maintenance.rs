@@ -1,8 +1,10 @@
 //! What is due every now and then: snapshots by the rules of `save` and by the size of the log, settings that changed,
 //! figures for metrics.
 
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::snapshots::TakeError;
 use super::{Node, fsync};
@@ -16,6 +18,7 @@ const RETRY_MS: u64 = 5_000;
 pub(super) async fn run(node: Arc<Node>) {
     let mut config = node.net.engine.lock().server.config.clone();
     let mut retry_at = 0;
+    let mut passwords = PasswordFiles::of(&config);
     loop {
         tokio::time::sleep(PERIOD).await;
         let now = node.net.engine.lock().server.config.clone();
@@ -23,9 +26,53 @@ pub(super) async fn run(node: Arc<Node>) {
             follow_config(&node, &config, &now);
             config = now;
         }
+        passwords.follow(&node, &config);
         publish(&node);
         if now_ms() >= retry_at && due(&node, &config) && !save(node.clone()).await {
             retry_at = now_ms() + RETRY_MS;
+        }
+    }
+}
+
+/// When the files of passwords last changed. A secret that is exchanged is a new file behind the same name.
+#[derive(PartialEq, Eq)]
+struct PasswordFiles([Option<Stamp>; 2]);
+
+/// Which file it is, its size, and when it changed.
+type Stamp = (u64, u64, SystemTime);
+
+impl PasswordFiles {
+    fn of(config: &Config) -> Self {
+        let stamp = |path: &Option<PathBuf>| {
+            let file = std::fs::metadata(path.as_ref()?).ok()?;
+            Some((file.ino(), file.len(), file.modified().ok()?))
+        };
+        Self([stamp(&config.requirepass_file), stamp(&config.masterauth_file)])
+    }
+
+    /// Read the files again if they changed. Unreadable ones leave the passwords as they are.
+    fn follow(&mut self, node: &Node, config: &Arc<Config>) {
+        if config.requirepass_file.is_none() && config.masterauth_file.is_none() {
+            return;
+        }
+        let now = Self::of(config);
+        if now == *self {
+            return;
+        }
+        match config.reload_passwords() {
+            Ok(next) => {
+                let mut engine = node.net.engine.lock();
+                // If a setting changes at this moment the next turn reads them.
+                if Arc::ptr_eq(&engine.server.config, config) {
+                    engine.server.configure(next.into());
+                    *self = now;
+                    tracing::info!("read the passwords again");
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the passwords stay as they are");
+                *self = now;
+            }
         }
     }
 }

@@ -44,6 +44,13 @@ impl Server {
         Self { port, dir: dir.into(), args: all, child: None }
     }
 
+    /// The same, with a configuration file.
+    pub fn with_file(file: &str, dir: &Path) -> Self {
+        let mut server = Self::new(dir, &[]);
+        server.args.insert(0, file.to_owned());
+        server
+    }
+
     pub fn start(&mut self) {
         let log = File::options().create(true).append(true).open(self.dir.with_extension("log")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_botellier-server"))

@@ -1,5 +1,7 @@
 //! What can be asked about users and rights.
 
+use std::fmt::Write as _;
+
 use super::{catalog, permit};
 use crate::acl::{Entry, Selector, User};
 use crate::command::{Args, Context, errors};
@@ -71,7 +73,11 @@ pub(super) fn genpass(_: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Fai
     let digits = (bits as usize).div_ceil(4);
     let mut bytes = vec![0; digits.div_ceil(2)];
     getrandom::fill(&mut bytes).map_err(|error| Failure::text(format!("ERR no random bytes: {error}")))?;
-    let mut text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // Writing to a string can't fail.
+        let _ = write!(text, "{byte:02x}");
+    }
     text.truncate(digits);
     Ok(Reply::text(text))
 }

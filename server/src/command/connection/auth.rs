@@ -12,17 +12,13 @@ pub(super) fn authenticate(
     user: &[u8],
     password: &[u8],
 ) -> Result<(), Failure> {
-    match context.server.login(user, password) {
-        Some(user) => {
-            context.client.user = user.clone();
-            context.client.authenticated = true;
-            Ok(())
-        }
-        None => {
-            let now = context.keyspace.now;
-            Err(refuse_login(context.server, context.client, now, command, user))
-        }
-    }
+    let Some(user) = context.server.login(user, password) else {
+        let now = context.keyspace.now;
+        return Err(refuse_login(context.server, context.client, now, command, user));
+    };
+    context.client.user = user.clone();
+    context.client.authenticated = true;
+    Ok(())
 }
 
 fn auth(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {

@@ -4,6 +4,7 @@
 use super::view::{self, View};
 use crate::command::spec::{Acl, Arg, Kind};
 use crate::command::{Args, Context, Flags, Handler, Spec, errors};
+use crate::keyspace::Entry;
 use crate::resp::{Failure, Reply};
 use crate::value::number;
 
@@ -40,7 +41,10 @@ fn info(context: &mut Context<'_>, _: &Args<'_>) -> Result<Reply, Failure> {
         ("stats_messages_sent", "0".into()),
         ("stats_messages_received", "0".into()),
     ];
-    let mut text: String = lines.iter().map(|(name, value)| format!("cluster_{name}:{value}\r\n")).collect();
+    let mut text = String::new();
+    for (name, value) in lines {
+        text.extend(["cluster_", name, ":", &value, "\r\n"]);
+    }
     text.push_str("total_cluster_links_buffer_limit_exceeded:0\r\n");
     Ok(Reply::Verbatim("txt", text))
 }
@@ -132,7 +136,7 @@ fn in_slot<'a>(context: &'a Context<'_>, slot: u16) -> impl Iterator<Item = &'a 
     let now = context.keyspace.now;
     entries
         .filter(move |entry| !entry.expired(now))
-        .map(|entry| entry.key())
+        .map(Entry::key)
         .filter(move |key| view::slot(key) == slot)
 }
 

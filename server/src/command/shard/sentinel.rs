@@ -18,6 +18,7 @@ fn look(context: &Context<'_>, args: &Args<'_>) -> Result<View, Failure> {
     if ours(context, args) { Ok(View::of(context.server, context.client)) } else { Err(UNKNOWN) }
 }
 
+#[allow(clippy::needless_pass_by_value)] // numbers and references
 fn text(text: impl ToString) -> Reply {
     Reply::text(text.to_string())
 }
