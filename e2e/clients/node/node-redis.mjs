@@ -66,7 +66,8 @@ await run({
   async scripts() {
     assert.equal(await redis.add('script', 20), 20)
     assert.equal(await redis.add('script', 22), 42)
-    await redis.functionLoad("#!lua name=lib\nredis.register_function('half', function(k, a) return a[1] / 2 end)")
+    const library = "#!lua name=lib\nredis.register_function('half', function(k, a) return a[1] / 2 end)"
+    await redis.functionLoad(library, {REPLACE: true})
     assert.equal(await redis.fCall('half', {keys: ['k'], arguments: ['84']}), 42)
   },
 

@@ -35,28 +35,28 @@ def stumble(self):
 
 def tasks():
     results = [add.delay(number, 1) for number in range(20)]
-    equal([result.get(timeout=60) for result in results], list(range(1, 21)))
+    equal([result.get(timeout=30) for result in results], list(range(1, 21)))
 
 
 def retries():
-    equal(stumble.delay().get(timeout=60), 2)
+    equal(stumble.delay().get(timeout=30), 2)
 
 
 def groups():
-    equal(group(add.s(number, number) for number in range(5))().get(timeout=60), [0, 2, 4, 6, 8])
+    equal(group(add.s(number, number) for number in range(5))().get(timeout=30), [0, 2, 4, 6, 8])
 
 
 def chords():
-    equal(chord((add.s(number, 0) for number in range(5)), total.s())().get(timeout=60), 10)
+    equal(chord((add.s(number, 0) for number in range(5)), total.s())().get(timeout=30), 10)
 
 
 def countdowns():
-    equal(add.apply_async((1, 2), countdown=1).get(timeout=60), 3)
+    equal(add.apply_async((1, 2), countdown=1).get(timeout=30), 3)
 
 
 def errors():
     result = add.delay(1, "x")
-    eventually("an error", result.failed, 60)
+    eventually("an error", result.failed, 30)
     assert isinstance(result.result, TypeError), result.result
 
 

@@ -11,7 +11,7 @@ class Program:
     # Cluster-aware clients need a server with `cluster-enabled`, which is a mode of its own.
     cluster: bool = False
     failover: bool = False
-    # The one that stands for its language in a short run.
+    # Part of a short run: one client for each language, and two frameworks.
     short: bool = False
 
 
@@ -52,10 +52,10 @@ PROGRAMS = [
     java("jedis-sentinel", "JedisSentinelProgram", failover=True),
     java("lettuce", "LettuceProgram", failover=True),
     rust("redis-rs", failover=True, short=True),
-    python("rq_jobs", name="rq"),
+    python("rq_jobs", name="rq", short=True),
     python("celery_tasks", name="celery"),
     python("limits_rate", name="limits"),
-    node("bullmq"),
+    node("bullmq", short=True),
     node("rate-limiter-flexible"),
     java("redisson", "RedissonProgram"),
     go("asynq"),

@@ -95,10 +95,11 @@ func WriteThroughFailover(ctx context.Context, client redis.Cmdable) {
 	began, last := time.Now(), time.Now()
 	var acknowledged []string
 	var gap time.Duration
+	var refused error
 	for turn := 1; time.Since(began) < writing || time.Since(last) > time.Second; turn++ {
-		True("no write for 30 s", time.Since(last) < patience)
+		True(fmt.Sprintf("no write for %v: %v", patience, refused), time.Since(last) < patience)
 		key := fmt.Sprintf("failover:%d", turn)
-		if client.Set(ctx, key, key, 0).Err() != nil {
+		if refused = client.Set(ctx, key, key, 0).Err(); refused != nil {
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}

@@ -37,7 +37,7 @@ final class RedissonProgram {
                 turns.countDown();
             });
         }
-        Checks.that("forty turns", turns.await(60, TimeUnit.SECONDS));
+        Checks.that("forty turns", turns.await(30, TimeUnit.SECONDS));
         Checks.equal(most.get(), 1);
         threads.shutdown();
     }
