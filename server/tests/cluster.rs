@@ -330,3 +330,42 @@ fn users_and_clients_of_sentinels_and_clusters_follow_a_failover() {
         back.call(&["AUTH", "ann", "pw"]).ok().filter(Answer::is_ok)
     });
 }
+
+/// What a listener hears: the channel and the message.
+fn hear(listener: &mut Client) -> (String, String) {
+    let Answer::Array(Some(words)) = listener.answer().unwrap() else { panic!("that is no message") };
+    let text = |index: usize| words[words.len() - index].text().unwrap_or_default().to_owned();
+    (text(2), text(1))
+}
+
+#[test]
+fn a_message_published_anywhere_reaches_subscribers_everywhere() {
+    let cluster = Cluster::start(3, &["--notify-keyspace-events", "EA"]);
+    let leader = cluster.leader();
+    cluster.wait_level();
+    let mut listeners: Vec<Client> = cluster.nodes.iter().map(Server::client).collect();
+    for listener in &mut listeners {
+        listener.call(&["PSUBSCRIBE", "news*"]).unwrap();
+        listener.call(&["SUBSCRIBE", "__keyevent@0__:lpush"]).unwrap();
+    }
+    for (number, node) in cluster.nodes.iter().enumerate() {
+        let mut publisher = node.client();
+        let (channel, in_multi) = (format!("news{number}"), format!("in multi {number}"));
+        // The leader's own listener is the one that is counted.
+        assert_eq!(publisher.call(&["PUBLISH", &channel, "plain"]).unwrap(), Answer::Int(1));
+        for listener in &mut listeners {
+            assert_eq!(hear(listener), (channel.clone(), "plain".into()));
+        }
+        publisher.call(&["MULTI"]).unwrap();
+        publisher.call(&["PUBLISH", &channel, &in_multi]).unwrap();
+        assert_eq!(publisher.call(&["EXEC"]).unwrap(), Answer::Array(Some(vec![Answer::Int(1)])));
+        for listener in &mut listeners {
+            assert_eq!(hear(listener), (channel.clone(), in_multi.clone()));
+        }
+    }
+    let mut writer = cluster.nodes[leader].client();
+    writer.call(&["LPUSH", "list", "x"]).unwrap();
+    for listener in &mut listeners {
+        assert_eq!(hear(listener), ("__keyevent@0__:lpush".into(), "list".into()));
+    }
+}

@@ -10,6 +10,7 @@ use super::observe::Observed;
 use super::spec::{Flags, Spec};
 use crate::acl::{Log, User, Users};
 use crate::config::Config;
+use crate::metrics::heap;
 use crate::pubsub::Registry;
 use crate::session::ClientId;
 
@@ -114,6 +115,9 @@ pub struct Server {
     pub persistence: Persistence,
     /// Messages that the leader shall publish: requests for it, whose replies nobody waits for.
     pub outgoing: Vec<[bytes::Bytes; 3]>,
+    /// Bytes that the process had taken when it began, and the most that were seen since.
+    pub memory_at_start: u64,
+    memory_peak: u64,
 }
 
 /// Something about other clients that only the engine can do.
@@ -178,7 +182,15 @@ impl Server {
             errands: Vec::new(),
             persistence: Persistence::new(),
             outgoing: Vec::new(),
+            memory_at_start: heap::used(),
+            memory_peak: 0,
         }
+    }
+
+    /// The most memory that was in use whenever somebody looked, which is some times a second at least.
+    pub fn peak_memory(&mut self) -> u64 {
+        self.memory_peak = self.memory_peak.max(heap::used());
+        self.memory_peak
     }
 
     /// The settings change.

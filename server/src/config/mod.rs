@@ -8,6 +8,7 @@
 //! Deliberately absent: settings that are accepted and do nothing.
 
 mod docs;
+mod eviction;
 mod events;
 pub mod glob;
 mod kinds;
@@ -22,6 +23,7 @@ mod values;
 
 pub use docs::{help, markdown};
 pub use events::{Class, Classes};
+pub use eviction::{Policy, Share};
 pub use kinds::memory;
 pub use listen::Listen;
 pub use load::{ConfigError, Place, Start, start};

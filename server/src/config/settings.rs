@@ -4,6 +4,7 @@
 //! this table. Only a setting that does something may stand here.
 
 use super::events::{Classes, Letters};
+use super::eviction::{MemoryShare, Policy, Share};
 use super::kinds::{
     Addresses, Choice, ClassLimits, ConnectString, Directory, FilePath, Int, Kind, Memory, NodeId,
     SavePoints, Text, YesNo,
@@ -194,6 +195,33 @@ settings! {
         cluster_enabled: bool = "cluster-enabled", YesNo, "no", Start;
         /// Pass writes that reach a replica on to the leader, instead of answering -READONLY.
         replica_forward_writes: bool = "replica-forward-writes", YesNo, "no", Live;
+    }
+    "Memory" {
+        /// Bytes that the process may take from its allocator, the log's memory aside; beyond that keys go as
+        /// `maxmemory-policy` says, or writes that need more are refused. 0 is no limit.
+        maxmemory: u64 = "maxmemory", Memory(0, u64::MAX), "0", Live;
+        /// Which keys go when memory is short: those least recently used, least frequently used, any, or those next to
+        /// expire, among all keys or those that expire.
+        maxmemory_policy: Policy = "maxmemory-policy", Choice, "noeviction", Live;
+        /// Keys that are looked at to find one that may go.
+        maxmemory_samples: u32 = "maxmemory-samples", Int(1, 64), "5", Live;
+        /// How long a command is held up to make room: 0 next to nothing, 10 half a millisecond, 100 as long as it takes.
+        maxmemory_eviction_tenacity: u32 = "maxmemory-eviction-tenacity", Int(0, 100), "10", Live;
+        /// Bytes that all clients may take together, or a share of `maxmemory`; beyond that those that take most are
+        /// closed. 0 is no limit.
+        maxmemory_clients: Share = "maxmemory-clients", MemoryShare, "0", Live;
+        /// Free collections that had to go in the background.
+        lazyfree_lazy_eviction: bool = "lazyfree-lazy-eviction", YesNo, "no", Live;
+        /// The same for keys whose time came.
+        lazyfree_lazy_expire: bool = "lazyfree-lazy-expire", YesNo, "no", Live;
+        /// Let DEL free as UNLINK does.
+        lazyfree_lazy_user_del: bool = "lazyfree-lazy-user-del", YesNo, "no", Live;
+        /// Let FLUSHALL and FLUSHDB free as with ASYNC, unless they say SYNC.
+        lazyfree_lazy_user_flush: bool = "lazyfree-lazy-user-flush", YesNo, "no", Live;
+        /// The higher, the more uses it takes until a key counts as used often.
+        lfu_log_factor: u32 = "lfu-log-factor", Int(0, INT), "10", Live;
+        /// Minutes after which a key counts as used once less; 0 never.
+        lfu_decay_time: u32 = "lfu-decay-time", Int(0, INT), "1", Live;
     }
     "Limits" {
         /// Longest string that a client may send.

@@ -243,7 +243,8 @@ impl Engine {
 
     /// The next moment at which [`Engine::tick`] has a client to wake, in milliseconds since 1970.
     pub fn next_deadline(&self) -> Option<u64> {
-        self.blocked.deadlines.first().map(|(at, _)| *at)
+        let waiting = self.blocked.deadlines.first().map(|(at, _)| *at);
+        waiting.into_iter().chain(self.expire_again).min()
     }
 
     /// Clients whose time is up get the answer of their command for that.

@@ -115,6 +115,7 @@ impl Engine {
         if queues { Pass::Queue } else { Pass::Run }
     }
 
+<<<<<<< HEAD
     /// Where the leader is, if the command is for it and clients are told so (`cluster-enabled`).
     fn elsewhere(&self, client: &Client, spec: &Spec, flags: Flags, request: Request<'_>) -> Option<Failure> {
         let server = &self.server;
@@ -126,6 +127,11 @@ impl Engine {
         }
         let key = *command::keys::positions(spec, request).first()?;
         Some(command::shard::moved(server, request.get(key)?))
+=======
+    /// Whether a command, or what `EXEC` will run, may take more memory.
+    pub(super) fn needs_memory(&self, client: &Client, spec: &Spec) -> bool {
+        effective(client, spec).has(Flags::DENYOOM)
+>>>>>>> 8d9f8dd (Count memory, and let keys go when it is short)
     }
 
     /// Why this node can't serve the command in its part, if it can't.
@@ -155,6 +161,7 @@ fn effective(client: &Client, spec: &Spec) -> Flags {
     }
     if let (Handler::Engine(Own::Exec), Some(transaction)) = (spec.handler, &client.transaction) {
         flags = if transaction.writes { flags.or(Flags::WRITE) } else { flags };
+        flags = if transaction.needs_memory { flags.or(Flags::DENYOOM) } else { flags };
         flags = if transaction.may_replicate { flags.or(Flags::MAY_REPLICATE) } else { flags };
     }
     flags

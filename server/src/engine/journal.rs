@@ -15,6 +15,11 @@ pub trait Journal: Send {
     /// Everything up to here is committed: replies that observed no more may leave.
     fn committed(&self) -> Offset;
 
+    /// Bytes of memory that keep records for the followers: they do not count as used by the data.
+    fn memory_bytes(&self) -> u64 {
+        0
+    }
+
     /// Why no write can be taken now (a full disk), if so.
     fn refusal(&self) -> Option<Failure>;
 }

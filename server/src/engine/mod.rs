@@ -12,6 +12,7 @@ mod errands;
 mod gate;
 mod journal;
 mod measure;
+mod memory;
 mod monitor;
 mod observe;
 mod role;
@@ -60,6 +61,9 @@ enum Step {
     Close,
 }
 
+/// Milliseconds of which a share goes to the deletion of expired keys.
+const EXPIRE_PERIOD_MS: u64 = 4;
+
 pub struct Engine {
     pub keyspace: Keyspace,
     pub clients: Clients,
@@ -80,6 +84,8 @@ pub struct Engine {
     orders: Vec<(ClientId, Order)>,
     /// When the last command ended, and the next began.
     mark: Instant,
+    /// When to go on deleting expired keys, if there are more.
+    expire_again: Option<u64>,
 }
 
 impl Engine {
@@ -99,6 +105,7 @@ impl Engine {
             users_version: 0,
             orders: Vec::new(),
             mark: Instant::now(),
+            expire_again: None,
         }
     }
 
@@ -187,6 +194,11 @@ impl Engine {
         };
         match self.admit(client, (spec, skip), request) {
             gate::Pass::Run => {}
+            // What is queued takes memory too.
+            gate::Pass::Queue if !self.make_room() => {
+                self.refused(request, &memory::OUT_OF_MEMORY);
+                return self.refuse(client, request, memory::OUT_OF_MEMORY);
+            }
             gate::Pass::Queue => return transaction::queue(client, spec, request),
             gate::Pass::Refuse(failure) => {
                 self.refused(request, &failure);
@@ -194,6 +206,10 @@ impl Engine {
             }
             gate::Pass::Forward => return Step::Forward,
             gate::Pass::Pause(until) => return self.pause(client, until),
+        }
+        if self.lacks_memory(client, spec) {
+            self.refused(request, &memory::OUT_OF_MEMORY);
+            return self.refuse(client, request, memory::OUT_OF_MEMORY);
         }
         client.command = spec.full_name;
         if let Handler::Engine(own) = spec.handler {
@@ -266,8 +282,8 @@ impl Engine {
         ready: Option<&[u8]>,
     ) -> Result<Verdict, Failure> {
         let args = Args::parse(spec, request, skip)?;
-        self.keyspace.quiet = client.no_touch;
-        self.keyspace.note(self.server.config.notify_keyspace_events);
+        self.keyspace.set_quiet(client.no_touch && spec.name != "touch");
+        self.follow_settings();
         let mut context = Context {
             keyspace: &mut self.keyspace,
             client,
@@ -382,23 +398,47 @@ impl Engine {
         self.advance_clock(now_ms);
         self.mark = Instant::now();
         self.server.observed.tick(now_ms);
+        self.server.peak_memory();
         self.time_out();
         self.close_idle();
+        self.evict_clients();
+        self.make_room();
+        self.settle_alone();
+        if !self.server.errands.is_empty() {
+            self.run_errands();
+        }
         // While writes are paused the data stands still.
         let paused = self.server.pause.is_some_and(|pause| pause.until > self.keyspace.now);
         if self.keyspace.authority && self.server.active_expire && !paused {
-            self.keyspace.note(self.server.config.notify_keyspace_events);
+            self.follow_settings();
             self.expire();
         }
     }
 
-    /// Delete keys whose time has come, a bounded number, each batch as one record.
+    /// Delete keys whose time has come, each batch as one record, within the processor time that Redis allows for it: a
+    /// quarter, and a little more with each step of `active-expire-effort`. It is cut into short turns, so that nobody
+    /// waits long for the lock; [`Engine::next_deadline`] asks for the next turn while there is more.
     fn expire(&mut self) {
         const BATCH: usize = 128;
-        if self.keyspace.expire_due(BATCH) > 0 {
-            self.publish_events();
-            self.log();
-            self.settle_alone();
+        let percent = 25 + 2 * u64::from(self.server.config.active_expire_effort.saturating_sub(1));
+        let turn = std::time::Duration::from_micros(EXPIRE_PERIOD_MS * 10 * percent);
+        self.expire_again = None;
+        loop {
+            let gone = self.keyspace.expire_due(BATCH);
+            if gone > 0 {
+                self.publish_events();
+                self.log();
+                self.settle_alone();
+            }
+            if gone < BATCH {
+                return;
+            }
+            let took = self.mark.elapsed();
+            if took >= turn {
+                let rest = EXPIRE_PERIOD_MS.saturating_sub(took.as_millis() as u64).max(1);
+                self.expire_again = Some(self.keyspace.now + rest);
+                return;
+            }
         }
     }
 
@@ -412,7 +452,7 @@ impl Engine {
 
     /// Replay a record on a follower.
     pub fn replay(&mut self, time_ms: u64, payload: &[u8]) -> Result<(), crate::keyspace::EffectError> {
-        self.keyspace.note(self.server.config.notify_keyspace_events);
+        self.follow_settings();
         self.keyspace.hears = true;
         self.keyspace.replay(time_ms, payload)?;
         if !self.keyspace.events.is_empty() {

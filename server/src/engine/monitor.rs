@@ -56,6 +56,8 @@ impl Engine {
         if self.clients.tracking.is_idle() {
             return;
         }
+        // All databases at once are one message.
+        let mut flushed = false;
         for touched in touched {
             match touched {
                 Touched::Key { key, .. } => {
@@ -63,9 +65,12 @@ impl Engine {
                     let readers = self.clients.tracking.changed(key, by);
                     self.tell_readers(&readers, key, current);
                 }
-                Touched::Database(_) => self.forget_all(current),
-                // Redis leaves clients alone with that.
-                Touched::Swapped(..) => {}
+                Touched::Database(_) if !flushed => {
+                    flushed = true;
+                    self.forget_all(current);
+                }
+                // Redis leaves clients alone with databases that change places.
+                Touched::Database(_) | Touched::Swapped(..) => {}
             }
         }
     }

@@ -107,6 +107,7 @@ pub(super) fn queue(client: &mut Client, spec: &Spec, request: Request<'_>) -> S
         transaction.may_replicate |= spec.flags.has(Flags::MAY_REPLICATE);
         // What will not run needs no memory.
         if !transaction.aborted {
+            transaction.needs_memory |= spec.flags.has(Flags::DENYOOM);
             transaction.queued.push(request.to_batch());
         }
     }

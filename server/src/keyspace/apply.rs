@@ -7,7 +7,7 @@ mod sorted_set;
 
 use std::mem;
 
-use super::{Database, Effect, Keyspace, Touched};
+use super::{Database, Effect, Keyspace, Touched, reclaim};
 use crate::value::{List, Str, Value, rdb};
 
 impl Keyspace {
@@ -41,7 +41,13 @@ impl Keyspace {
                 }
             }
             Effect::Delete { db, key } => {
-                self.take(db, key);
+                let gone = self.take(db, key);
+                // A follower has nobody who could want to wait.
+                if (self.lazy || !self.authority)
+                    && let Some(gone) = gone.filter(|entry| !matches!(entry.value, Value::String(_)))
+                {
+                    reclaim::later(gone);
+                }
                 self.touch(db, key);
             }
             Effect::Expire { db, key, deadline } => {
@@ -135,6 +141,7 @@ impl Keyspace {
         self.identities += 1;
         let mut old = mem::replace(&mut self.databases[db as usize], empty);
         self.databases[db as usize].made = old.made.take();
+        self.databases[db as usize].usage = old.usage;
         self.retire(old);
         self.changes += 1;
         self.touch_many(Touched::Database(db));

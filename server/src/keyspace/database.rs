@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::access::Access;
 use super::effect::Deadline;
 use crate::value::Value;
 use crate::value::table::{Keyed, Table};
@@ -20,6 +21,10 @@ pub struct Entry {
 }
 
 impl Entry {
+    pub(super) fn shared_key(&self) -> Arc<[u8]> {
+        self.key.clone()
+    }
+
     pub fn key(&self) -> &[u8] {
         &self.key
     }
@@ -52,12 +57,47 @@ pub struct Database {
     fields: BTreeSet<(Deadline, Arc<[u8]>)>,
     /// Keys that were made since the last look, while somebody wants to know.
     pub(super) made: Option<Vec<Arc<[u8]>>>,
+    pub(super) usage: Usage,
+}
+
+/// How the use of keys is noted.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Usage {
+    pub access: Access,
+    /// Seconds since 1970.
+    pub seconds: u32,
+    /// Not at all, for now.
+    pub quiet: bool,
+    random: u32,
+    /// Where keys with a deadline are looked for next.
+    cursor: u64,
+}
+
+impl Usage {
+    fn random(&mut self) -> u32 {
+        self.random = self.random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        self.random ^ self.random >> 15
+    }
+
+    pub fn note(&mut self, entry: &mut Entry) {
+        if !self.quiet {
+            let random = if self.access.by_frequency { self.random() } else { 0 };
+            entry.accessed = self.access.used(entry.accessed, self.seconds, random);
+        }
+    }
 }
 
 impl Database {
     pub(super) fn new(seed: u64, identity: u64, generation: u32) -> Self {
-        let (deadlines, fields) = (BTreeSet::new(), BTreeSet::new());
-        Self { identity, generation, table: Table::new(seed), deadlines, fields, made: None }
+        Self {
+            identity,
+            generation,
+            table: Table::new(seed),
+            deadlines: BTreeSet::new(),
+            fields: BTreeSet::new(),
+            made: None,
+            usage: Usage::default(),
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -116,8 +156,50 @@ impl Database {
         self.table.get(key)
     }
 
+    /// The entry to be changed: that counts as a use.
     pub(super) fn get_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
+        let entry = self.table.get_mut(key)?;
+        self.usage.note(entry);
+        Some(entry)
+    }
+
+    /// Whether a key that has not expired is there; it counts as used then.
+    pub(super) fn get_live(&mut self, key: &[u8], now: u64) -> bool {
+        let Some(entry) = self.table.get_mut(key).filter(|entry| !entry.expired(now)) else { return false };
+        self.usage.note(entry);
+        true
+    }
+
+    pub(super) fn get_unused(&mut self, key: &[u8]) -> Option<&mut Entry> {
         self.table.get_mut(key)
+    }
+
+    /// The next key to expire.
+    pub(super) fn first_deadline(&self) -> Option<(Deadline, Arc<[u8]>)> {
+        self.deadlines.first().cloned()
+    }
+
+    /// Some key, if there is one; only one with a deadline if those are asked for.
+    pub(super) fn sample(&mut self, volatile: bool) -> Option<&Entry> {
+        let Self { table, usage, deadlines, .. } = self;
+        let mut any = || table.sample(|| u64::from(usage.random()) << 32 | u64::from(usage.random()));
+        if !volatile {
+            return any();
+        }
+        if deadlines.is_empty() {
+            return None;
+        }
+        // Where most keys expire a few tries find one that does.
+        if deadlines.len() >= table.len() / 4
+            && let Some(found) = (0..8).find_map(|_| any().filter(|entry| entry.deadline.is_some()))
+        {
+            return Some(found);
+        }
+        // Else they are taken one after the other, by their deadlines.
+        let from: (Deadline, Arc<[u8]>) = (usage.cursor, Arc::default());
+        let (deadline, key) = deadlines.range(from..).next().or_else(|| deadlines.first())?;
+        usage.cursor = deadline + 1;
+        table.get(key)
     }
 
     pub(super) fn insert(&mut self, key: &[u8], value: Value, deadline: Option<Deadline>, accessed: u32) {
@@ -125,7 +207,7 @@ impl Database {
         if let Some(entry) = self.table.get_mut(key) {
             let before = entry.value.next_deadline();
             entry.value = value;
-            entry.accessed = accessed;
+            self.usage.note(entry);
             Self::set_deadline(&mut self.deadlines, entry, deadline);
             self.fields_expire(key, before, after);
             return;
@@ -140,6 +222,7 @@ impl Database {
         if let Some(made) = &mut self.made {
             made.push(key.clone());
         }
+        let accessed = self.usage.access.fresh(accessed);
         self.table.insert_new(Entry { key, value, deadline, accessed, generation: self.generation });
     }
 

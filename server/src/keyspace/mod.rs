@@ -5,16 +5,20 @@
 //!
 //! Deliberately absent: clocks (the engine sets [`Keyspace::now`]), clients, replies.
 
+mod access;
 mod apply;
 mod database;
 mod effect;
 mod events;
+mod evict;
 mod readable;
 mod users;
+pub mod reclaim;
 mod walk;
 
 use std::sync::Arc;
 
+pub use access::Access;
 pub use database::{Database, Entry};
 pub use effect::{Deadline, Effect, EffectError, HashChange, Items, SetChange, SortedSetChange};
 pub use events::Event;
@@ -47,8 +51,6 @@ pub struct Keyspace {
     pub authority: bool,
     /// Whether touched keys are collected in [`Keyspace::touched`].
     pub tracking: bool,
-    /// Whether reads leave no trace (`CLIENT NO-TOUCH`).
-    pub quiet: bool,
     pub touched: Vec<Touched>,
     /// What happened to keys, of the chosen classes, until the engine takes it.
     pub events: Vec<Event>,
@@ -62,6 +64,13 @@ pub struct Keyspace {
     pub users: UserTexts,
     /// Keys that expired, were found, were not found: for `INFO stats`.
     pub stats: Stats,
+    /// Whether what is deleted now is freed in the background.
+    pub lazy: bool,
+    /// The same for those whose time came, and for those that had to go.
+    pub lazy_expire: bool,
+    pub lazy_eviction: bool,
+    access: Access,
+    pool: evict::Pool,
     /// The encoded effects since [`Keyspace::take_record`] emptied it.
     record: Vec<u8>,
     /// Some effect of the record changes something: it is more than messages.
@@ -79,6 +88,7 @@ pub struct Keyspace {
 pub struct Stats {
     pub expired: u64,
     pub expired_fields: u64,
+    pub evicted: u64,
     pub hits: u64,
     pub misses: u64,
 }
@@ -91,11 +101,15 @@ impl Keyspace {
             now: 0,
             authority: true,
             tracking: false,
-            quiet: false,
             touched: Vec::new(),
             events: Vec::new(),
             classes: Classes::default(),
             outward: false,
+            lazy: false,
+            lazy_expire: false,
+            lazy_eviction: false,
+            access: Access::default(),
+            pool: evict::Pool::default(),
             hears: false,
             decisive: false,
             changes: 0,
@@ -132,6 +146,35 @@ impl Keyspace {
         self.decisive
     }
 
+    /// How the use of keys is noted from now on.
+    pub fn set_access(&mut self, access: Access) {
+        if self.access != access {
+            self.access = access;
+            self.databases.iter_mut().for_each(|database| database.usage.access = access);
+        }
+    }
+
+    /// Whether commands leave no trace of keys being used (`CLIENT NO-TOUCH`).
+    pub fn set_quiet(&mut self, quiet: bool) {
+        if self.databases.first().is_some_and(|database| database.usage.quiet != quiet) {
+            self.databases.iter_mut().for_each(|database| database.usage.quiet = quiet);
+        }
+    }
+
+    /// The databases learn what time it is.
+    fn set_seconds(&mut self) {
+        let seconds = (self.now / 1000) as u32;
+        if self.databases.first().is_some_and(|database| database.usage.seconds != seconds) {
+            self.databases.iter_mut().for_each(|database| database.usage.seconds = seconds);
+        }
+    }
+
+    /// How often a key is used, on a scale from 0 to 255, if that is counted.
+    pub fn frequency(&self, accessed: u32) -> Option<u32> {
+        let seconds = (self.now / 1000) as u32;
+        self.access.by_frequency.then(|| self.access.frequency(accessed, seconds))
+    }
+
     /// Make a change: in memory, and in the record under way.
     pub fn change(&mut self, effect: &Effect<'_>) {
         if !self.classes.is_empty()
@@ -140,6 +183,7 @@ impl Keyspace {
             // That what is overwritten had expired is an event of its own.
             self.expire_if_due(db, key);
         }
+        self.set_seconds();
         effect.encode(&mut self.record);
         self.decisive = true;
         self.apply(effect);
@@ -150,6 +194,7 @@ impl Keyspace {
     /// never behind what it holds (trap 18).
     pub fn replay(&mut self, time_ms: u64, payload: &[u8]) -> Result<(), EffectError> {
         self.now = self.now.max(time_ms);
+        self.set_seconds();
         for effect in Effect::decode_all(payload) {
             self.apply(&effect?);
         }
@@ -167,14 +212,9 @@ impl Keyspace {
     pub fn read(&mut self, db: u32, key: &[u8]) -> Option<&Value> {
         self.expire_if_due(db, key);
         let now = self.now;
-        let quiet = self.quiet;
-        let found =
-            self.databases[db as usize].get_mut(key).filter(|entry| !entry.expired(now)).map(|entry| {
-                if !quiet {
-                    entry.accessed = (now / 1000) as u32;
-                }
-            });
-        if found.is_some() {
+        self.set_seconds();
+        let found = self.databases[db as usize].get_live(key, now);
+        if found {
             self.stats.hits += 1;
             self.databases[db as usize].get(key).map(|entry| &entry.value)
         } else {
@@ -224,9 +264,16 @@ impl Keyspace {
         }
     }
 
+    /// Make a change whose victims are freed in the background, if `lazy`.
+    pub fn change_lazily(&mut self, effect: &Effect<'_>, lazy: bool) {
+        self.lazy = lazy;
+        self.change(effect);
+        self.lazy = false;
+    }
+
     /// The key's time has come.
     fn expired(&mut self, db: u32, key: &[u8]) {
-        self.change(&Effect::Delete { db, key });
+        self.change_lazily(&Effect::Delete { db, key }, self.lazy_expire);
         self.stats.expired += 1;
         self.notify(db, Class::Expired, "expired", key);
     }

@@ -8,7 +8,7 @@
 //! RDB encoding.
 
 use super::database::{Database, Entry};
-use super::{Effect, Keyspace};
+use super::{Effect, Keyspace, reclaim};
 use crate::value::rdb::{self, RdbError};
 
 /// A walk under way.
@@ -133,7 +133,7 @@ impl Keyspace {
         let Some(cursor) = place.cursor else { return };
         let hash = database.table().hash(key);
         let Some(entry) =
-            database.get_mut(key).filter(|entry| hash >= cursor && entry.generation != generation)
+            database.get_unused(key).filter(|entry| hash >= cursor && entry.generation != generation)
         else {
             return;
         };
@@ -147,6 +147,8 @@ impl Keyspace {
             && walk.places.iter().any(|place| place.identity == database.identity && place.cursor.is_some())
         {
             walk.flushed.push(database);
+        } else if self.lazy || !self.authority {
+            reclaim::later(database);
         }
     }
 

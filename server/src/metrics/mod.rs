@@ -8,6 +8,7 @@
 
 mod commands;
 mod health;
+pub mod heap;
 mod histogram;
 mod http;
 mod primitive;

@@ -29,6 +29,10 @@ impl Journal for LogJournal {
         self.gate.committed()
     }
 
+    fn memory_bytes(&self) -> u64 {
+        self.log.memory_bytes()
+    }
+
     fn refusal(&self) -> Option<Failure> {
         self.log
             .is_full()

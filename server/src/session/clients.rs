@@ -17,6 +17,8 @@ pub struct Clients {
     /// Connections since the start, and those refused because of `maxclients`.
     pub accepted: u64,
     pub refused: u64,
+    /// Those closed because clients took too much memory.
+    pub evicted: u64,
 }
 
 impl Clients {

@@ -54,6 +54,8 @@ pub struct Transaction {
     /// Some queued command writes, or may send something to replicas: `EXEC` needs what they need.
     pub writes: bool,
     pub may_replicate: bool,
+    /// Some queued command may take more memory.
+    pub needs_memory: bool,
     /// A command could not be queued: `EXEC` will refuse.
     pub aborted: bool,
 }
@@ -245,6 +247,13 @@ impl Client {
     pub fn queued_bytes(&self) -> usize {
         let batches = self.transaction.iter().flat_map(|transaction| &transaction.queued);
         batches.map(|batch| batch.get(0).rest(0).map(<[u8]>::len).sum::<usize>() + size_of::<Batch>()).sum()
+    }
+
+    /// About the bytes that the server keeps for this client.
+    pub fn memory(&self) -> usize {
+        let wire = &self.wire;
+        let wire = wire.query_bytes + wire.query_room + wire.unsent_bytes;
+        size_of::<Self>() + wire + self.queued_bytes() + self.pushed_bytes
     }
 
     pub fn subscriptions(&self) -> usize {

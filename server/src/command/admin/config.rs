@@ -123,6 +123,7 @@ fn resetstat(context: &mut Context<'_>, _args: &Args<'_>) -> Result<Reply, Failu
     context.keyspace.stats = crate::keyspace::Stats::default();
     context.clients.accepted = 0;
     context.clients.refused = 0;
+    context.clients.evicted = 0;
     Ok(Reply::OK)
 }
 

@@ -95,7 +95,6 @@ pub fn line(client: &Client, text: &mut String) {
     let multi = client.transaction.as_ref().map_or(-1, |transaction| transaction.queued.len() as i64);
     let (multi_bytes, out_bytes) = (client.queued_bytes(), client.pushed_bytes);
     let wire = &client.wire;
-    let total = size_of::<Client>() + wire.query_bytes + wire.query_room + wire.unsent_bytes;
     let written = writeln!(
         text,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={multi} qbuf={} \
@@ -117,7 +116,7 @@ pub fn line(client: &Client, text: &mut String) {
         wire.query_room,
         wire.unsent_bytes,
         client.out.len(),
-        total + multi_bytes + out_bytes,
+        client.memory(),
         if wire.unsent_bytes > 0 { "rw" } else { "r" },
         if client.command == "NULL" { "NULL".into() } else { client.command.to_ascii_lowercase() },
         client.user.shown(),

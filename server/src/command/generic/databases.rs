@@ -49,10 +49,17 @@ pub static FLUSHDB: Spec = Spec {
     ..Spec::BASE
 };
 
-fn flushdb(context: &mut Context<'_>, _args: &Args<'_>) -> Result<Reply, Failure> {
+/// Whether what goes is freed in the background.
+fn lazily(context: &Context<'_>, args: &Args<'_>) -> bool {
+    args.has("async") && !args.has("sync")
+        || context.server.config.lazyfree_lazy_user_flush && !args.has("sync")
+}
+
+fn flushdb(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     let db = context.client.db;
     if !context.keyspace.database(db).is_empty() {
-        context.keyspace.change(&Effect::FlushDb { db });
+        let lazy = lazily(context, args);
+        context.keyspace.change_lazily(&Effect::FlushDb { db }, lazy);
     } else {
         context.keyspace.flushed_nothing(db);
     }
@@ -83,9 +90,10 @@ pub static FLUSHALL: Spec = Spec {
     ..Spec::BASE
 };
 
-fn flushall(context: &mut Context<'_>, _args: &Args<'_>) -> Result<Reply, Failure> {
+fn flushall(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     if context.keyspace.databases().iter().any(|database| !database.is_empty()) {
-        context.keyspace.change(&Effect::FlushAll);
+        let lazy = lazily(context, args);
+        context.keyspace.change_lazily(&Effect::FlushAll, lazy);
     } else {
         context.keyspace.flushed_nothing(0);
     }

@@ -2,6 +2,7 @@
 
 use crate::command::spec::{Acl, Arg, KeyFlags, KeySpec, Kind};
 use crate::command::{Args, Class, Context, Flags, Handler, Spec};
+use crate::keyspace::Effect;
 use crate::resp::{Failure, Reply};
 
 pub static DEL: Spec = Spec {
@@ -38,20 +39,30 @@ pub static UNLINK: Spec = Spec {
     keys: &[KeySpec::range(1, -1, 1, KeyFlags::of(&[KeyFlags::RM, KeyFlags::DELETE]))],
     args: &[Arg::new("key", Kind::Key(0)).multiple()],
     hints: &["request_policy:multi_shard", "response_policy:agg_sum"],
-    handler: Handler::Run(del),
+    handler: Handler::Run(unlink),
     ..Spec::BASE
 };
 
 fn del(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
+    let lazy = context.server.config.lazyfree_lazy_user_del;
+    Ok(delete(context, args, lazy))
+}
+
+fn unlink(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
+    Ok(delete(context, args, true))
+}
+
+fn delete(context: &mut Context<'_>, args: &Args<'_>, lazy: bool) -> Reply {
     let db = context.client.db;
     let mut count = 0;
     for key in args.request().rest(1) {
-        if context.keyspace.delete(db, key) {
+        if context.keyspace.exists(db, key) {
+            context.keyspace.change_lazily(&Effect::Delete { db, key }, lazy);
             context.notify(Class::Generic, "del", key);
             count += 1;
         }
     }
-    Ok(Reply::Int(count))
+    Reply::Int(count)
 }
 
 pub static EXISTS: Spec = Spec {

@@ -111,6 +111,11 @@ const NOT_FREQUENCY: Failure = Failure::new(
      between policies at runtime LRU and LFU data will take some time to adjust.",
 );
 
+const NOT_IDLENESS: Failure = Failure::new(
+    "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies \
+     at runtime LRU and LFU data will take some time to adjust.",
+);
+
 fn find<'a>(context: &'a mut Context<'_>, args: &Args<'_>) -> Option<&'a Entry> {
     context.keyspace.find(context.client.db, args.word(2))
 }
@@ -120,10 +125,16 @@ fn encoding(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure
 }
 
 fn freq(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
-    find(context, args).map_or(Ok(Reply::Null), |_| Err(NOT_FREQUENCY))
+    let Some(entry) = find(context, args) else { return Ok(Reply::Null) };
+    let accessed = entry.accessed;
+    let frequency = context.keyspace.frequency(accessed).ok_or(NOT_FREQUENCY)?;
+    Ok(Reply::Int(i64::from(frequency)))
 }
 
 fn idletime(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
+    if context.server.config.maxmemory_policy.by_frequency() && find(context, args).is_some() {
+        return Err(NOT_IDLENESS);
+    }
     let now = (context.keyspace.now / 1000) as u32;
     Ok(find(context, args)
         .map_or(Reply::Null, |entry| Reply::Int(i64::from(now.wrapping_sub(entry.accessed)))))

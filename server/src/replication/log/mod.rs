@@ -277,6 +277,11 @@ impl Log {
         self.end_offset().saturating_sub(self.written())
     }
 
+    /// Bytes in memory that readers are served from, or that wait to be written.
+    pub fn memory_bytes(&self) -> u64 {
+        self.core.view.lock().memory_bytes() + self.pending_bytes()
+    }
+
     pub fn fsync_policy(&self) -> Fsync {
         self.core.policy()
     }

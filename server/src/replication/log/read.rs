@@ -65,6 +65,10 @@ impl View {
         Self { segments, index, chunks, chunk_bytes: 0, chunk_bytes_max, written, cuts: 0 }
     }
 
+    pub fn memory_bytes(&self) -> u64 {
+        self.chunk_bytes as u64
+    }
+
     /// Where the log starts that can still be read.
     pub fn start(&self) -> Position {
         match (self.segments.first(), self.chunks.front()) {

@@ -1,8 +1,9 @@
 //! The sections of `INFO` but for replication. What Redis shows and this server has nothing of is left out.
 
-use super::{Lines, human, process};
+use super::{Lines, process};
 use crate::command::Context;
 use crate::command::server::{REDIS_VERSION, Role};
+use crate::metrics::heap;
 use crate::pubsub::Kind;
 
 pub fn server(context: &mut Context<'_>, lines: &mut Lines) {
@@ -43,17 +44,38 @@ pub fn clients(context: &mut Context<'_>, lines: &mut Lines) {
 
 pub fn memory(context: &mut Context<'_>, lines: &mut Lines) {
     let memory = process::memory();
-    // The process is asked, not the allocator: what it uses and what is resident are the same here.
-    lines.bytes("used_memory", memory.resident_bytes);
+    let (config, used) = (context.server.config.clone(), heap::used());
+    let peak = context.server.peak_memory();
+    lines.bytes("used_memory", used);
     lines.bytes("used_memory_rss", memory.resident_bytes);
-    lines.bytes("used_memory_peak", memory.peak_bytes);
-    let share = memory.resident_bytes as f64 * 100.0 / memory.peak_bytes.max(1) as f64;
-    lines.add("used_memory_peak_perc", format!("{share:.2}%"));
+    lines.bytes("used_memory_peak", peak);
+    lines.add("used_memory_peak_perc", format!("{:.2}%", used as f64 * 100.0 / peak.max(1) as f64));
+    let start = context.server.memory_at_start;
+    let dataset = used.saturating_sub(start);
+    lines.add("used_memory_overhead", used - dataset);
+    lines.add("used_memory_startup", start);
+    lines.add("used_memory_dataset", dataset);
+    lines.add(
+        "used_memory_dataset_perc",
+        format!("{:.2}%", dataset as f64 * 100.0 / used.saturating_sub(start).max(1) as f64),
+    );
+    lines.add("allocator_allocated", used);
+    lines.add("allocator_active", memory.resident_bytes);
+    lines.add("allocator_resident", memory.resident_bytes);
     lines.bytes("total_system_memory", process::system_memory_bytes());
-    lines.add("maxmemory", 0);
-    lines.add("maxmemory_human", human(0));
-    lines.add("maxmemory_policy", "noeviction");
-    context.server.observed.metrics.used_memory_bytes.set(memory.resident_bytes);
+    lines.bytes("maxmemory", config.maxmemory);
+    let policy = crate::config::find("maxmemory-policy").map(|setting| (setting.show)(&config));
+    lines.add("maxmemory_policy", policy.unwrap_or_default());
+    let fragmented = memory.resident_bytes as f64 / used.max(1) as f64;
+    lines.add("mem_fragmentation_ratio", format!("{fragmented:.2}"));
+    lines.add("mem_fragmentation_bytes", memory.resident_bytes as i64 - used as i64);
+    let clients = context.clients.iter().map(crate::session::Client::memory).sum::<usize>();
+    lines.add("mem_clients_normal", clients + context.client.memory());
+    lines.add("mem_allocator", "libc");
+    let (pending, freed) = crate::keyspace::reclaim::counts();
+    lines.add("lazyfree_pending_objects", pending);
+    lines.add("lazyfreed_objects", freed);
+    context.server.observed.metrics.used_memory_bytes.set(used);
 }
 
 pub fn persistence(context: &mut Context<'_>, lines: &mut Lines) {
@@ -91,7 +113,8 @@ pub fn stats(context: &mut Context<'_>, lines: &mut Lines) {
     lines.add("sync_full", metrics.full_copies.get());
     lines.add("sync_partial_ok", metrics.partial_resyncs.get());
     lines.add("expired_keys", keys.expired);
-    lines.add("evicted_keys", 0);
+    lines.add("evicted_keys", keys.evicted);
+    lines.add("evicted_clients", context.clients.evicted);
     lines.add("keyspace_hits", keys.hits);
     lines.add("keyspace_misses", keys.misses);
     let pubsub = &context.server.pubsub;

@@ -1,0 +1,142 @@
+//! Room: what the process takes, and who has to go when that is too much.
+//!
+//! Keys go only where changes are decided; each goes as an effect, so that followers and recovery let the same ones go and
+//! never choose. Source of the rules: "Key eviction" in Redis' documentation.
+
+use std::time::{Duration, Instant};
+
+use super::Engine;
+use crate::command::Spec;
+use crate::command::server::Errand;
+use crate::config::Policy;
+use crate::keyspace::Access;
+use crate::metrics::heap;
+use crate::resp::Failure;
+use crate::session::{Client, ClientId};
+
+pub(super) const OUT_OF_MEMORY: Failure =
+    Failure::new("OOM command not allowed when used memory > 'maxmemory'.");
+
+/// Keys that go between two looks at the clock.
+const KEYS_PER_LOOK: usize = 16;
+
+impl Engine {
+    /// What the key space goes by is what the settings say now.
+    pub(super) fn follow_settings(&mut self) {
+        let config = &self.server.config;
+        self.keyspace.note(config.notify_keyspace_events);
+        self.keyspace.set_access(Access {
+            by_frequency: config.maxmemory_policy.by_frequency(),
+            log_factor: config.lfu_log_factor,
+            decay_minutes: config.lfu_decay_time,
+        });
+        self.keyspace.lazy_expire = config.lazyfree_lazy_expire;
+        self.keyspace.lazy_eviction = config.lazyfree_lazy_eviction;
+    }
+
+    /// Bytes beyond `maxmemory`.
+    fn excess(&self) -> u64 {
+        let limit = self.server.config.maxmemory;
+        if limit == 0 {
+            return 0;
+        }
+        let used = heap::used();
+        if used <= limit {
+            return 0;
+        }
+        used.saturating_sub(self.journal.memory_bytes()).saturating_sub(limit)
+    }
+
+    /// Let keys go until there is room again, or time is up; false if nothing may go any more.
+    pub(super) fn make_room(&mut self) -> bool {
+        if self.excess() == 0 {
+            return true;
+        }
+        if !self.keyspace.authority {
+            return true;
+        }
+        let (policy, samples) =
+            (self.server.config.maxmemory_policy, self.server.config.maxmemory_samples as usize);
+        if policy == Policy::None {
+            return false;
+        }
+        self.follow_settings();
+        let (began, patience) = (Instant::now(), patience(self.server.config.maxmemory_eviction_tenacity));
+        let mut room = true;
+        'all: loop {
+            for _ in 0..KEYS_PER_LOOK {
+                if !self.keyspace.evict(policy, samples) {
+                    room = false;
+                    break 'all;
+                }
+                if self.excess() == 0 {
+                    break 'all;
+                }
+            }
+            // There is not enough room yet, but there is more to be let go: the command may run.
+            if patience.is_some_and(|patience| began.elapsed() >= patience) {
+                break;
+            }
+        }
+        self.publish_events();
+        self.log();
+        room
+    }
+
+    /// Whether a command may not run because it needs memory and there is none.
+    pub(super) fn lacks_memory(&mut self, client: &mut Client, spec: &Spec) -> bool {
+        if self.server.config.maxmemory == 0 || self.keyspace.record_changes() {
+            return false;
+        }
+        let room = self.make_room();
+        if !self.keyspace.touched.is_empty() {
+            self.settle(client);
+        }
+        !room && self.needs_memory(client, spec)
+    }
+
+    /// Close the clients that take most while all together take too much.
+    pub(super) fn evict_clients(&mut self) {
+        let limit = self.server.config.maxmemory_clients.of(self.server.config.maxmemory);
+        if limit == 0 {
+            return;
+        }
+        let sizes = self.clients.iter().filter(|client| !client.killed && !client.no_evict);
+        let mut sizes: Vec<(usize, ClientId)> = sizes.map(|client| (client.memory(), client.id)).collect();
+        let mut total: usize = sizes.iter().map(|(bytes, _)| bytes).sum();
+        sizes.sort_unstable();
+        while total as u64 > limit
+            && let Some((bytes, id)) = sizes.pop()
+        {
+            total -= bytes;
+            if let Some(client) = self.clients.get_mut(id) {
+                client.kill();
+                self.clients.evicted += 1;
+                self.server.errands.push(Errand::Kill { id });
+            }
+        }
+    }
+}
+
+/// How long a command is held up at most: `None` is as long as it takes.
+fn patience(tenacity: u32) -> Option<Duration> {
+    let micros = match tenacity {
+        0..=10 => 50.0 * f64::from(tenacity),
+        11..100 => 500.0 * 1.15f64.powi(tenacity as i32 - 10),
+        _ => return None,
+    };
+    Some(Duration::from_micros(micros as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tenacity_is_time() {
+        assert_eq!(patience(0), Some(Duration::ZERO));
+        assert_eq!(patience(10), Some(Duration::from_micros(500)));
+        assert!(patience(99).is_some_and(|time| time > Duration::from_secs(60)));
+        assert_eq!(patience(100), None);
+    }
+}
