@@ -115,7 +115,6 @@ impl Engine {
         if queues { Pass::Queue } else { Pass::Run }
     }
 
-<<<<<<< HEAD
     /// Where the leader is, if the command is for it and clients are told so (`cluster-enabled`).
     fn elsewhere(&self, client: &Client, spec: &Spec, flags: Flags, request: Request<'_>) -> Option<Failure> {
         let server = &self.server;
@@ -127,11 +126,11 @@ impl Engine {
         }
         let key = *command::keys::positions(spec, request).first()?;
         Some(command::shard::moved(server, request.get(key)?))
-=======
+    }
+
     /// Whether a command, or what `EXEC` will run, may take more memory.
     pub(super) fn needs_memory(&self, client: &Client, spec: &Spec) -> bool {
         effective(client, spec).has(Flags::DENYOOM)
->>>>>>> 8d9f8dd (Count memory, and let keys go when it is short)
     }
 
     /// Why this node can't serve the command in its part, if it can't.
