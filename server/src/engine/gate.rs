@@ -95,10 +95,6 @@ impl Engine {
             }
             return Pass::Refuse(failure);
         }
-        let publishes = matches!(spec.name, "publish" | "spublish");
-        if publishes && !queues && self.server.follows() {
-            return Pass::Forward;
-        }
         if client.subscriptions() > 0 && client.protocol == Protocol::Resp2 && !allowed_while_subscribed(spec)
         {
             let name = spec.full_name.to_ascii_lowercase();
@@ -111,6 +107,10 @@ impl Engine {
         let until = drained.or_else(|| self.server.paused_until(spec, flags, self.keyspace.now));
         if let Some(until) = until {
             return Pass::Pause(until);
+        }
+        let publishes = matches!(spec.name, "publish" | "spublish");
+        if publishes && !queues && self.server.follows() {
+            return Pass::Forward;
         }
         if queues { Pass::Queue } else { Pass::Run }
     }

@@ -52,7 +52,7 @@ impl Engine {
         if self.excess() == 0 {
             return true;
         }
-        if !self.keyspace.authority {
+        if !self.keyspace.authority || self.stands_still() {
             return true;
         }
         let (policy, samples) =
@@ -81,6 +81,11 @@ impl Engine {
         self.publish_events();
         self.log();
         room
+    }
+
+    /// Whether nothing may change but by a command: while writes are paused, and while the part is handed over.
+    pub(super) fn stands_still(&self) -> bool {
+        self.drained || self.server.pause.is_some_and(|pause| pause.until > self.keyspace.now)
     }
 
     /// Whether a command may not run because it needs memory and there is none.

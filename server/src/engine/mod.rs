@@ -407,9 +407,7 @@ impl Engine {
         if !self.server.errands.is_empty() {
             self.run_errands();
         }
-        // While writes are paused the data stands still.
-        let paused = self.server.pause.is_some_and(|pause| pause.until > self.keyspace.now);
-        if self.keyspace.authority && self.server.active_expire && !paused {
+        if self.keyspace.authority && self.server.active_expire && !self.stands_still() {
             self.follow_settings();
             self.expire();
         }

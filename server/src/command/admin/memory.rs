@@ -1,5 +1,6 @@
 //! `MEMORY`: what a key costs. Estimates from what is kept, not from what the allocator rounds it up to.
 
+use super::footprint;
 use crate::command::spec::{Acl, Arg, KeyFlags, KeySpec, Kind};
 use crate::command::{Args, Context, Flags, Handler, Spec, errors};
 use crate::resp::{Failure, Reply};
@@ -44,7 +45,13 @@ pub static MEMORY: Spec = Spec {
     complexity: "Depends on subcommand.",
     arity: -2,
     acl: Acl::of(&[Acl::SLOW]),
-    subcommands: &[&MEMORY_HELP, &MEMORY_USAGE],
+    subcommands: &[
+        &footprint::MEMORY_DOCTOR,
+        &MEMORY_HELP,
+        &footprint::MEMORY_MALLOC_STATS,
+        &footprint::MEMORY_STATS,
+        &MEMORY_USAGE,
+    ],
     handler: Handler::Container,
     ..Spec::BASE
 };
@@ -81,6 +88,12 @@ fn help(_context: &mut Context<'_>, _args: &Args<'_>) -> Result<Reply, Failure> 
 }
 
 const HELP: &[&str] = &[
+    "DOCTOR",
+    "    Return memory problems reports.",
+    "MALLOC-STATS",
+    "    Return internal statistics report from the memory allocator.",
+    "STATS",
+    "    Return information about the memory usage of the server.",
     "USAGE <key> [SAMPLES <count>]",
     "    Return memory in bytes used by <key> and its value. Nested values are",
     "    sampled up to <count> times (default: 5, 0 means sample all).",

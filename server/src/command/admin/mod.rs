@@ -4,6 +4,7 @@ mod command;
 mod config;
 mod debug;
 mod failover;
+mod footprint;
 mod getlog;
 mod info;
 mod latency;

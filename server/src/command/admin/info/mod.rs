@@ -1,6 +1,6 @@
 //! `INFO`: what the server knows of itself, in sections of `name:value` lines.
 
-mod process;
+pub(super) mod process;
 mod replication;
 mod sections;
 
