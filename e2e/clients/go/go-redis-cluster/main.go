@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	. "botellier.io/e2e/clients/checks"
 	"botellier.io/e2e/clients/suite"
@@ -10,7 +11,11 @@ import (
 )
 
 func main() {
-	r := redis.NewClusterClient(&redis.ClusterOptions{Addrs: Addresses("NODES")})
+	// By itself the library looks only once a minute for who has which slots, unless it is told by -MOVED.
+	r := redis.NewClusterClient(&redis.ClusterOptions{
+		Addrs:                      Addresses("NODES"),
+		ClusterStateReloadInterval: 100 * time.Millisecond,
+	})
 	checks := append(suite.All(r), Check{Name: "slots", Do: func(ctx context.Context) { slots(ctx, r) }})
 	if Failover() {
 		checks = append(checks, Check{Name: "failover", Do: func(ctx context.Context) { WriteThroughFailover(ctx, r) }})
