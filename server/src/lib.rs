@@ -9,6 +9,7 @@ pub mod value;
 pub mod keyspace;
 pub mod acl;
 pub mod pubsub;
+pub mod script;
 pub mod session;
 pub mod command;
 pub mod engine;

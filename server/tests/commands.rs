@@ -71,6 +71,9 @@ const PROMISED: &str = "
     lindex linsert llen lpop lpush lpushx lrange lrem lset ltrim rpop rpush rpushx lpos lmove rpoplpush lmpop
     blpop brpop blmove brpoplpush blmpop
     multi exec discard watch unwatch
+    eval evalsha eval_ro evalsha_ro fcall fcall_ro script|debug script|exists script|flush script|help script|kill
+    script|load function|delete function|flush function|help function|kill function|list function|load
+    function|stats
     subscribe unsubscribe psubscribe punsubscribe publish pubsub|channels pubsub|numpat pubsub|numsub";
 
 const INFO: [&str; 9] =

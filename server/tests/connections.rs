@@ -58,6 +58,7 @@ impl Server {
         let engine = Engine::new(config, journal, 1);
         let net = Arc::new(Net {
             metrics: engine.server.observed.metrics.clone(),
+            desk: engine.desk.clone(),
             engine: Arc::new(Mutex::new(engine)),
             gate: Arc::new(gate),
             flush: Box::new(|| {}),

@@ -20,6 +20,7 @@ pub mod keys;
 pub mod list;
 pub mod observe;
 pub mod pubsub;
+pub mod script;
 pub mod server;
 pub mod shard;
 pub mod set;
@@ -33,7 +34,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 pub use args::{Args, int};
-pub use spec::{Flags, Grammar, Handler, Own, Spec};
+pub use spec::{Flags, Grammar, Handler, Own, Scripting, Spec};
 
 pub use crate::config::Class;
 use crate::keyspace::Keyspace;
@@ -135,6 +136,7 @@ static GROUPS: &[&[&Spec]] = &[
     hash::COMMANDS,
     list::COMMANDS,
     pubsub::COMMANDS,
+    script::COMMANDS,
     set::COMMANDS,
     sorted_set::COMMANDS,
     shard::COMMANDS,

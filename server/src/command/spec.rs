@@ -290,6 +290,8 @@ pub enum Handler {
     Try(fn(&mut Context<'_>, &Args<'_>) -> Result<Verdict, Failure>),
     /// The engine runs it itself: it is about running commands.
     Engine(Own),
+    /// The engine runs it itself, and it answers as a handler does: it is about scripts, which run commands.
+    Script(Scripting),
     /// Its subcommands run.
     Container,
 }
@@ -304,6 +306,27 @@ pub enum Own {
     Unwatch,
     Reset,
     Quit,
+}
+
+/// Commands about scripts and functions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scripting {
+    Eval,
+    EvalRo,
+    EvalSha,
+    EvalShaRo,
+    Fcall,
+    FcallRo,
+    Load,
+    Exists,
+    Flush,
+    Kill,
+    FunctionLoad,
+    FunctionDelete,
+    FunctionFlush,
+    FunctionList,
+    FunctionStats,
+    FunctionKill,
 }
 
 /// The declaration of a command or subcommand.

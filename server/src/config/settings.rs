@@ -154,6 +154,8 @@ settings! {
         logfile: Option<PathBuf> = "logfile", FilePath, "", Start;
         /// How often a second the background work runs: expiry, idle clients, snapshots' conditions. Held in 1..500.
         hz: u32 = "hz", Hertz, "10", Live;
+        /// Milliseconds after which others are told that a script is busy, and may end it; 0 is at once.
+        busy_reply_threshold: u64 = "busy-reply-threshold" or "lua-time-limit", Int(0, INT), "5000", Live;
         /// How hard expired keys are hunted, at the cost of processor time.
         active_expire_effort: u32 = "active-expire-effort", Int(1, 10), "1", Live;
     }

@@ -61,7 +61,7 @@ impl Engine {
     /// Messages go out when `after` is committed. A message never overtakes what its sender wrote before: who hears
     /// of a change can see it, from the leader that comes next too.
     pub(super) fn deliver(&mut self, sender: &mut Client, after: Offset) {
-        if !self.server.pubsub.has_mail() {
+        if !self.server.pubsub.has_mail() || self.is_busy() {
             return;
         }
         let after = after.max(sender.written);

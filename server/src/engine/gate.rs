@@ -73,6 +73,9 @@ impl Engine {
         if !client.authenticated && !spec.flags.has(Flags::NO_AUTH) && self.server.needs_password() {
             return Pass::Refuse(Failure::new("NOAUTH Authentication required."));
         }
+        if let Some(failure) = self.refused_by_script(spec, request) {
+            return Pass::Refuse(failure);
+        }
         let flags = effective(client, spec);
         let queues = client.transaction.is_some() && !runs_inside_multi(spec);
         if queues && flags.has(Flags::NO_MULTI) {
@@ -134,7 +137,7 @@ impl Engine {
     }
 
     /// Why this node can't serve the command in its part, if it can't.
-    fn wrong_role(&self, flags: Flags) -> Option<Failure> {
+    pub(super) fn wrong_role(&self, flags: Flags) -> Option<Failure> {
         let role = self.server.status.role;
         if role == Role::Loading && !flags.has(Flags::LOADING) {
             return Some(Failure::new("LOADING Botellier is loading the dataset in memory"));

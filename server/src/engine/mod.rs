@@ -8,6 +8,8 @@
 //! it takes them, and which part the node plays is told to the engine.
 
 mod blocking;
+mod busy;
+mod desk;
 mod errands;
 mod gate;
 mod journal;
@@ -16,6 +18,7 @@ mod memory;
 mod monitor;
 mod observe;
 mod role;
+mod script;
 mod transaction;
 mod users;
 #[cfg(test)]
@@ -26,6 +29,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub use blocking::Acks;
+pub use desk::{Desk, Job};
 pub use journal::{Forgetful, Journal};
 
 use crate::command::server::Server;
@@ -81,6 +85,12 @@ pub struct Engine {
     watchers: transaction::Watchers,
     /// The version of the users that are in force.
     users_version: u64,
+    scripts: script::Scripts,
+    /// Where others are served while a script is busy.
+    pub desk: Arc<Desk>,
+    /// Lets others use the thread's event loop while a script has the thread.
+    pub step_aside: Option<fn()>,
+    left: Vec<Job>,
     orders: Vec<(ClientId, Order)>,
     /// When the last command ended, and the next began.
     mark: Instant,
@@ -103,6 +113,10 @@ impl Engine {
             acks: Acks::default(),
             watchers: transaction::Watchers::default(),
             users_version: 0,
+            scripts: script::Scripts::default(),
+            desk: Arc::default(),
+            step_aside: None,
+            left: Vec::new(),
             orders: Vec::new(),
             mark: Instant::now(),
             expire_again: None,
@@ -112,6 +126,9 @@ impl Engine {
     /// Run the requests of `batch` from index `from` on for a client; its output is in [`Engine::output`] then.
     /// `now_ms` is milliseconds since 1970.
     pub fn execute(&mut self, id: ClientId, batch: &Batch, from: usize, now_ms: u64) -> Progress {
+        if self.is_busy() {
+            return self.execute_beside(id, batch, from);
+        }
         let Some(mut client) = self.clients.take(id) else { return Progress::Close };
         self.advance_clock(now_ms);
         if self.replicated {
@@ -143,6 +160,9 @@ impl Engine {
         }
         self.broadcast(&mut client);
         self.clients.put(client);
+        if !self.left.is_empty() {
+            self.do_what_is_left();
+        }
         progress
     }
 
@@ -281,6 +301,9 @@ impl Engine {
         may_block: bool,
         ready: Option<&[u8]>,
     ) -> Result<Verdict, Failure> {
+        if let Handler::Script(which) = spec.handler {
+            return self.script(client, which, request);
+        }
         let args = Args::parse(spec, request, skip)?;
         self.keyspace.set_quiet(client.no_touch && spec.name != "touch");
         self.follow_settings();
@@ -295,7 +318,9 @@ impl Engine {
         match spec.handler {
             Handler::Run(run) => run(&mut context, &args).map(Verdict::Reply),
             Handler::Try(run) => run(&mut context, &args),
-            Handler::Engine(_) | Handler::Container => Err(crate::command::errors::SYNTAX),
+            Handler::Engine(_) | Handler::Script(_) | Handler::Container => {
+                Err(crate::command::errors::SYNTAX)
+            }
         }
     }
 
@@ -327,7 +352,8 @@ impl Engine {
 
     /// Put the effects since the last record into the log; 0 if there are none.
     fn log(&mut self) -> Offset {
-        if self.keyspace.record().is_empty() {
+        // What a script has changed so far is written when it ends.
+        if self.keyspace.record().is_empty() || self.is_busy() {
             return 0;
         }
         let decisive = self.keyspace.record_changes();
@@ -353,6 +379,10 @@ impl Engine {
     /// What a reply must wait for because of what the command looked at: uncommitted writes to its keys (or any, if it
     /// looks at the whole key space), and on a leader at least that it still leads.
     fn observed(&self, db: u32, spec: &Spec, request: Request<'_>) -> Offset {
+        if script::is_script(spec) {
+            // Whatever keys it was given: its commands know what they saw.
+            return self.scripts.observed;
+        }
         // What SORT looks at besides follows from the data itself.
         let hidden = spec.keys.iter().any(|keys| keys.begin == Begin::Unknown);
         let whole = spec.keys.is_empty() || hidden;

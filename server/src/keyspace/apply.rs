@@ -78,6 +78,9 @@ impl Keyspace {
                 self.users.change(name, rules);
             }
             Effect::SortedSet { db, key, ref change } => self.apply_sorted_set(db, key, change),
+            Effect::FunctionLoad { name, code } => self.functions.load(name, code),
+            Effect::FunctionDelete { name } => self.functions.delete(name),
+            Effect::FunctionFlush => self.functions.flush(),
             _ => self.apply_list(effect),
         }
     }

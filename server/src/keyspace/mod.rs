@@ -11,6 +11,7 @@ mod database;
 mod effect;
 mod events;
 mod evict;
+mod functions;
 mod readable;
 mod users;
 pub mod reclaim;
@@ -22,6 +23,7 @@ pub use access::Access;
 pub use database::{Database, Entry};
 pub use effect::{Deadline, Effect, EffectError, HashChange, Items, SetChange, SortedSetChange};
 pub use events::Event;
+pub use functions::Functions;
 pub use users::UserTexts;
 
 use crate::config::{Class, Classes};
@@ -71,6 +73,7 @@ pub struct Keyspace {
     pub lazy_eviction: bool,
     access: Access,
     pool: evict::Pool,
+    pub functions: Functions,
     /// The encoded effects since [`Keyspace::take_record`] emptied it.
     record: Vec<u8>,
     /// Some effect of the record changes something: it is more than messages.
@@ -115,6 +118,7 @@ impl Keyspace {
             changes: 0,
             users: UserTexts::default(),
             stats: Stats::default(),
+            functions: Functions::default(),
             record: Vec::new(),
             forms,
             identities: count as u64,

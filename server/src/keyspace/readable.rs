@@ -14,6 +14,11 @@ impl Words<'_, '_> {
         Ok(self)
     }
 
+    fn plain(self, name: &str) -> Result<Self, fmt::Error> {
+        self.0.write_str(name)?;
+        Ok(self)
+    }
+
     fn bytes(self, bytes: &[u8]) -> Result<Self, fmt::Error> {
         write!(self.0, " \"{}\"", bytes.escape_ascii())?;
         Ok(self)
@@ -95,6 +100,9 @@ impl Display for Effect<'_> {
             Effect::Move { db, key, to_db } => out.begin("move", *db)?.bytes(key)?.word(to_db),
             Effect::SwapDb { a, b } => out.begin("swap-databases", *a)?.word(b),
             Effect::FlushDb { db } => out.begin("flush-database", *db),
+            Effect::FunctionLoad { name, code } => out.plain("function-load")?.bytes(name)?.bytes(code),
+            Effect::FunctionDelete { name } => out.plain("function-delete")?.bytes(name),
+            Effect::FunctionFlush => out.plain("function-flush"),
             Effect::FlushAll => return out.0.write_str("flush-all"),
             Effect::Event { db, name, key, .. } => out.begin("event", *db)?.bytes(name)?.bytes(key),
             Effect::Publish { shard, channel, message } => {

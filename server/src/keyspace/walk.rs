@@ -113,13 +113,16 @@ impl Keyspace {
                 self.preserve_key(to_db, key);
             }
             // Flushed databases are kept whole by `flush`, swapped ones are known by their identity.
-            // Events are no data; users are taken whole when a walk begins.
+            // Events are no data; users and libraries are taken whole when a walk begins.
             Effect::SwapDb { .. }
             | Effect::FlushDb { .. }
             | Effect::FlushAll
             | Effect::Event { .. }
             | Effect::Publish { .. }
-            | Effect::User { .. } => {}
+            | Effect::User { .. }
+            | Effect::FunctionLoad { .. }
+            | Effect::FunctionDelete { .. }
+            | Effect::FunctionFlush => {}
         }
     }
 

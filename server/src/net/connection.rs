@@ -16,7 +16,7 @@ use tokio::sync::futures::Notified;
 use tokio::time::{Sleep, sleep};
 
 use super::output::{Output, Wait};
-use super::{Net, forward, now_ms};
+use super::{Net, beside, forward, now_ms};
 use crate::config::{Config, OutputLimit};
 use crate::engine::{Engine, Progress};
 use crate::replication::gate::{Pass, Place, Term};
@@ -145,7 +145,8 @@ impl Connection {
             Err(over) => over,
         };
         net.gate.give_up(&mut self.place);
-        net.engine.lock().disconnect(self.id);
+        let id = self.id;
+        net.with(move |engine| engine.disconnect(id));
         match over {
             Over::OutputLimit | Over::QueryLimit => {
                 tracing::warn!(client = self.id, unsent = self.output.len(), "connection closed: {over}");
@@ -334,7 +335,7 @@ impl Connection {
     /// Run the rest of the batch under one lock.
     fn execute(&mut self, net: &Arc<Net>) -> Result<(), Over> {
         self.settle(net)?;
-        let mut engine = net.engine.lock();
+        let Some(mut engine) = net.enter() else { return self.execute_beside(net) };
         match engine.execute(self.id, &self.batch, self.next, now_ms()) {
             Progress::Done => self.next = self.batch.len(),
             Progress::Blocked(next) => {
@@ -424,8 +425,41 @@ impl Connection {
     /// The engine has output, or the client waits no longer, or it is to be closed.
     fn look(&mut self, net: &Arc<Net>) -> Result<(), Over> {
         self.settle(net)?;
-        self.take(net, net.engine.lock())?;
+        match net.enter() {
+            Some(engine) => self.take(net, engine)?,
+            None => self.execute_beside(net)?,
+        }
         self.work(net)
+    }
+
+    /// As [`Connection::execute`] while a script is busy.
+    fn execute_beside(&mut self, net: &Arc<Net>) -> Result<(), Over> {
+        // A client that waits runs nothing more.
+        let next = if self.blocked { self.batch.len() } else { self.next };
+        let visit = beside::visit(net, self.id, std::mem::take(&mut self.batch), next);
+        self.batch = visit.batch;
+        self.unsettled = Some(Unsettled { term: visit.term, turned: false });
+        let Some(state) = visit.state else { return Err(Over::Killed) };
+        match visit.progress {
+            Some(Progress::Blocked(next)) => {
+                self.next = next;
+                net.attention.notify_one();
+            }
+            Some(Progress::Forward(_)) => return Err(Over::Killed),
+            Some(Progress::Done | Progress::Close) => self.next = self.batch.len(),
+            None => {}
+        }
+        self.closing |= state.closing || visit.progress == Some(Progress::Close);
+        self.outs = state.outs;
+        self.blocked = state.blocked;
+        self.subscribed = state.subscribed;
+        self.config = state.config;
+        self.limits = limits(&self.config, state.authenticated);
+        if self.next == self.batch.len() {
+            self.batch.clear();
+            self.next = 0;
+        }
+        Ok(())
     }
 
     /// Take the client's output and state, and leave the engine.

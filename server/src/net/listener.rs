@@ -31,36 +31,39 @@ pub async fn serve(net: Arc<Net>, listener: TcpListener) {
 
 /// Start the task of a new connection, or tell it that there are too many.
 fn admit(net: &Arc<Net>, stream: TcpStream) -> io::Result<()> {
-    let keepalive = net.engine.lock().server.config.tcp_keepalive;
+    let keepalive = net.with(|engine| engine.server.config.tcp_keepalive);
     stream.set_nodelay(true)?;
     if keepalive > 0 {
         keep_alive(&stream, keepalive)?;
     }
     let (peer, local) = (stream.peer_addr()?, stream.local_addr()?);
-    let mut engine = net.engine.lock();
-    let config = engine.server.config.clone();
-    if engine.clients.len() >= config.maxclients as usize {
-        engine.clients.refused += 1;
-        drop(engine);
+    let entered = net.with(move |engine| {
+        let config = engine.server.config.clone();
+        if engine.clients.len() >= config.maxclients as usize {
+            engine.clients.refused += 1;
+            return None;
+        }
+        let id = engine.connect(peer.to_string(), local.to_string());
+        let trusted = !engine.server.needs_password();
+        let wake = engine.clients.get(id).map(|client| client.wake.clone()).unwrap_or_default();
+        Some((id, wake, (config, trusted)))
+    });
+    let Some((id, wake, settings)) = entered else {
         net.metrics.connections_rejected.add(1);
         // Best effort, as in Redis: the socket's buffer is empty, so it is taken unless the peer is gone.
         let _ = stream.try_write(b"-ERR max number of clients reached\r\n");
         return Ok(());
-    }
-    let id = engine.connect(peer.to_string(), local.to_string());
-    let trusted = !engine.server.needs_password();
-    let wake = engine.clients.get(id).map(|client| client.wake.clone()).unwrap_or_default();
-    drop(engine);
+    };
     net.metrics.connections_received.add(1);
     // The stream changes to the event loop of the thread that will serve it.
     let stream = stream.into_std()?;
     let shared = net.clone();
     net.workers.spawn(async move {
         match TcpStream::from_std(stream) {
-            Ok(stream) => Connection::new(id, wake, (config, trusted), stream).run(shared).await,
+            Ok(stream) => Connection::new(id, wake, settings, stream).run(shared).await,
             Err(error) => {
                 tracing::warn!(%error, "can't serve a connection");
-                shared.engine.lock().disconnect(id);
+                shared.with(move |engine| engine.disconnect(id));
             }
         }
     });

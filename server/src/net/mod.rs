@@ -7,6 +7,7 @@
 //!
 //! Deliberately absent: what commands mean, which part the node plays, and time-outs (the engine's tick has them).
 
+mod beside;
 mod connection;
 mod forward;
 mod listener;
@@ -21,15 +22,17 @@ use tokio::sync::Notify;
 
 pub use forward::Pool;
 pub use listener::serve;
-pub use workers::Workers;
+pub use workers::{Workers, step_aside};
 
-use crate::engine::Engine;
+use crate::engine::{Desk, Engine};
 use crate::metrics::Metrics;
 use crate::replication::gate::Gate;
 
 /// What all connections share.
 pub struct Net {
     pub engine: Arc<Mutex<Engine>>,
+    /// Where the engine does jobs while a busy script has its lock.
+    pub desk: Arc<Desk>,
     pub gate: Arc<Gate>,
     /// What was put in the log goes on its way: called after each batch, outside of the engine's lock.
     pub flush: Box<dyn Fn() + Send + Sync>,

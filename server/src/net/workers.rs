@@ -8,8 +8,12 @@ use std::future::Future;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
+use std::time::Duration;
 
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, Handle, RuntimeFlavor};
+
+/// Scripts nest: their libraries follow values a thousand levels deep.
+const STACK_BYTES: usize = 16 << 20;
 
 #[derive(Debug)]
 pub struct Workers {
@@ -38,10 +42,23 @@ impl Workers {
 }
 
 fn start(number: usize) -> io::Result<Handle> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
+    // One thread each; not the simpler kind of runtime, which could not go on with its other connections while a
+    // busy script has the thread.
+    let name = format!("clients-{number}");
+    let mut builder = Builder::new_multi_thread();
+    let builder = builder.worker_threads(1).thread_name(name).thread_stack_size(STACK_BYTES);
+    let runtime = builder.enable_all().build()?;
     let handle = runtime.handle().clone();
-    std::thread::Builder::new()
-        .name(format!("clients-{number}"))
-        .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
+    // Its threads end with the process.
+    std::mem::forget(runtime);
     Ok(handle)
+}
+
+/// A script has this thread for too long: its event loop goes on in another one.
+pub fn step_aside() {
+    let many = |handle: Handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread;
+    if Handle::try_current().is_ok_and(many) {
+        // The loop is handed over on entering, and stays where it is if it was taken by the end.
+        tokio::task::block_in_place(|| std::thread::sleep(Duration::from_millis(5)));
+    }
 }

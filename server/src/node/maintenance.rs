@@ -21,7 +21,8 @@ pub(super) async fn run(node: Arc<Node>) {
     let mut passwords = PasswordFiles::of(&config);
     loop {
         tokio::time::sleep(PERIOD).await;
-        let now = node.net.engine.lock().server.config.clone();
+        // A busy script holds the engine for as long as it likes: this thread has others to serve.
+        let Some(now) = node.net.enter().map(|engine| engine.server.config.clone()) else { continue };
         if !Arc::ptr_eq(&now, &config) {
             follow_config(&node, &config, &now);
             config = now;

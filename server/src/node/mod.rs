@@ -136,6 +136,7 @@ pub async fn run(config: Arc<Config>, loglevel: LogHandle) -> Result<(), NodeErr
             () = node.ending.notified() => break,
             () = node.net.attention.notified() => {
                 due.notify_one();
+                node.net.quiet().await;
                 for (id, order) in node.net.engine.lock().take_orders() {
                     tasks.spawn(orders::carry_out(node.clone(), cluster.clone(), id, order));
                 }
@@ -204,6 +205,8 @@ fn build(
     let journal = journal::LogJournal { log: log.clone(), epoch: epoch.clone(), gate: gate.clone() };
     let shape = Shape { databases: config.databases as usize, forms: Forms::new(config, seed()) };
     let mut engine = Engine::new(config.clone(), Box::new(journal), shape.forms.seed);
+    engine.step_aside = Some(crate::net::step_aside);
+    let desk = engine.desk.clone();
     engine.set_status(Status { role: Role::Loading, ..Status::default() });
     let metrics = engine.server.observed.metrics.clone();
     let engine = Arc::new(Mutex::new(engine));
@@ -211,6 +214,7 @@ fn build(
     let flushed = log.clone();
     let net = Arc::new(Net {
         engine: engine.clone(),
+        desk,
         gate: gate.clone(),
         flush: Box::new(move || {
             if let Err(error) = flushed.flush() {
@@ -271,7 +275,9 @@ fn listen(net: &Arc<Net>, config: &Config, tasks: &mut JoinSet<()>) -> Result<()
 async fn tick(net: Arc<Net>, due: Arc<Notify>) {
     let mut next = 0;
     loop {
-        let until = turn(&mut net.engine.lock(), &mut next);
+        // While a script is busy the clock stands still.
+        let until = net.enter().map_or(0, |mut engine| turn(&mut engine, &mut next));
+        net.quiet().await;
         (net.flush)();
         let wait = Duration::from_millis(until.saturating_sub(now_ms()).max(1));
         // A client that begins to wait may have an earlier deadline.

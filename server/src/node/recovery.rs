@@ -41,6 +41,15 @@ pub fn load(snapshots: &Snapshots, info: &Info, shape: Shape) -> Result<Keyspace
     keyspace.now = loader.header().time_ms;
     let mut number = 0;
     while let Some(block) = loader.next_block()? {
+        if block.kind == Kind::FUNCTIONS {
+            for entry in block.entries() {
+                if !keyspace.functions.restore(&entry) {
+                    let source = RdbError::Damaged;
+                    return Err(RecoveryError::Entry { path: info.path.clone(), number, source });
+                }
+            }
+            continue;
+        }
         if !matches!(block.kind, Kind::KEYS | Kind::USERS) {
             let source = RdbError::Unknown(block.kind.0);
             return Err(RecoveryError::Entry { path: info.path.clone(), number, source });

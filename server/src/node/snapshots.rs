@@ -46,8 +46,8 @@ impl Taker {
     pub fn take(&self) -> Result<Info, TakeError> {
         let Some(_busy) = self.busy.try_lock() else { return Err(TakeError::Busy) };
         let started = Instant::now();
-        let (header, term, users) = self.begin();
-        let result = self.write(&header, term, &users);
+        let (header, term, sides) = self.begin();
+        let result = self.write(&header, term, &sides);
         if result.is_err() {
             self.engine.lock().keyspace.end_walk();
         }
@@ -59,14 +59,16 @@ impl Taker {
     }
 
     /// The moment: everything that the engine holds now, and where the log stands at it.
-    fn begin(&self) -> (Header, u64, Vec<Vec<u8>>) {
+    fn begin(&self) -> (Header, u64, Vec<(Kind, Vec<u8>)>) {
         let mut engine = self.engine.lock();
         engine.keyspace.begin_walk();
         let position = self.position(engine.server.status.role.leads());
         let epochs = self.log.epochs().into_iter().filter(|epoch| epoch.start <= position.offset).collect();
         let time_ms = engine.keyspace.now;
-        let users = engine.keyspace.users.entries();
-        (Header { cluster: None, position, time_ms, epochs }, self.gate.term(), users)
+        let users = engine.keyspace.users.entries().into_iter().map(|entry| (Kind::USERS, entry));
+        let libraries = engine.keyspace.functions.entries().into_iter().map(|entry| (Kind::FUNCTIONS, entry));
+        let sides = users.chain(libraries).collect();
+        (Header { cluster: None, position, time_ms, epochs }, self.gate.term(), sides)
     }
 
     /// Ask under the engine's lock. A leader executed everything in its log; a follower what was applied.
@@ -74,11 +76,11 @@ impl Taker {
         if leads { self.log.end() } else { self.applied.position() }
     }
 
-    fn write(&self, header: &Header, term: u64, users: &[Vec<u8>]) -> Result<Info, TakeError> {
+    fn write(&self, header: &Header, term: u64, sides: &[(Kind, Vec<u8>)]) -> Result<Info, TakeError> {
         let snapshots = self.storage.lock().snapshots.clone();
         let mut writer = snapshots.write(header)?;
-        for user in users {
-            writer.add(Kind::USERS, user)?;
+        for (kind, entry) in sides {
+            writer.add(*kind, entry)?;
         }
         let mut captured = Vec::new();
         loop {

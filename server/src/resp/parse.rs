@@ -87,6 +87,12 @@ impl Batch {
         Request { bytes: &self.bytes, args: &self.args[start..self.ends[index] as usize] }
     }
 
+    /// A batch of one request, whose arguments are at these places of `bytes`.
+    pub fn one(bytes: Vec<u8>, args: Vec<(u32, u32)>) -> Self {
+        let ends = vec![args.len() as u32];
+        Self { bytes: bytes.into(), args, ends }
+    }
+
     /// A batch of one request, for tests and for requests that the server makes itself.
     pub fn of<A: AsRef<[u8]>>(args: &[A]) -> Self {
         let mut bytes = Vec::new();

@@ -28,6 +28,7 @@ const CRATES: &[Crate] = &[
             "keyspace",
             "acl",
             "pubsub",
+            "script",
             "session",
             "command",
             "engine",

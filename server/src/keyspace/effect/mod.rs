@@ -185,6 +185,16 @@ pub enum Effect<'a> {
         key: &'a [u8],
         change: SortedSetChange<'a>,
     },
+    /// A library of functions takes the place of the one of its name, if there is one.
+    FunctionLoad {
+        name: &'a [u8],
+        code: &'a [u8],
+    },
+    FunctionDelete {
+        name: &'a [u8],
+    },
+    /// All libraries go.
+    FunctionFlush,
 }
 
 /// A record that can't be read: written by a newer version, or damaged in a way that its checksum did not show.
@@ -248,6 +258,9 @@ impl<'a> Effect<'a> {
                 out.tag(18).number(n(*db)).bytes(key).number(*start).number(*length)
             }
             Effect::Integer { db, key, number } => out.tag(19).number(n(*db)).bytes(key).signed(*number),
+            Effect::FunctionLoad { name, code } => out.tag(120).bytes(name).bytes(code),
+            Effect::FunctionDelete { name } => out.tag(121).bytes(name),
+            Effect::FunctionFlush => out.tag(122),
             Effect::Put { db, key, kind, value, deadline } => {
                 let out = out.tag(20).number(n(*db)).bytes(key).number(u64::from(*kind));
                 out.bytes(value).deadline(*deadline)
@@ -341,6 +354,9 @@ impl<'a> Effect<'a> {
                 let (db, key, change) = SortedSetChange::decode(tag, i)?;
                 Effect::SortedSet { db, key, change }
             }
+            120 => Effect::FunctionLoad { name: i.bytes()?, code: i.bytes()? },
+            121 => Effect::FunctionDelete { name: i.bytes()? },
+            122 => Effect::FunctionFlush,
             other => return Err(EffectError::Unknown(other)),
         })
     }
@@ -415,6 +431,9 @@ mod tests {
                 change: HashChange::Expire { fields: pairs.clone(), deadline: Some(1 << 41) },
             },
             Effect::Hash { db, key, change: HashChange::Expire { fields: pairs, deadline: None } },
+            Effect::FunctionLoad { name: b"lib", code: b"#!lua name=lib\n" },
+            Effect::FunctionDelete { name: b"lib" },
+            Effect::FunctionFlush,
         ]
     }
 
