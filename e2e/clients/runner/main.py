@@ -5,6 +5,7 @@ import os
 import pathlib
 import queue
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -144,6 +145,8 @@ def main():
     if options.languages:
         print(*sorted({program.language for program in programs}))
         return 0
+    # Told to end, it ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     directory = pathlib.Path(tempfile.mkdtemp(prefix="botellier-clients-"))
     shutil.rmtree(options.logs, ignore_errors=True)
     options.logs.mkdir(parents=True)
