@@ -121,9 +121,10 @@ impl Keyspace {
 mod tests {
     use super::super::access::Access;
     use super::*;
+    use crate::value::Forms;
 
     fn filled(count: u64, deadline: impl Fn(u64) -> Option<u64>) -> Keyspace {
-        let mut keyspace = Keyspace::new(4, 7);
+        let mut keyspace = Keyspace::new(4, Forms::seeded(7));
         for number in 0..count {
             keyspace.now = 1_000_000 + number * 1_000;
             let (key, deadline) = (format!("k{number}").into_bytes(), deadline(number));
