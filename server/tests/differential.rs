@@ -114,6 +114,53 @@ const SHAPES: &[&str] = &[
     "SDIFFSTORE set|key set|key [set] [set|key]",
     "SINTERCARD 1|2|2|3|0|x set set [set|key] [LIMIT int]",
     "SSCAN set|key 0 [MATCH pattern] [COUNT 1000] [junk]",
+    "ZADD zset|key score member",
+    "ZADD zset score member score member score member score member",
+    "ZADD zset|key [NX|XX] [GT|LT] [CH] [INCR] score member [score member] [junk]",
+    "ZINCRBY zset|key score member",
+    "ZREM zset|key member [member] [member]",
+    "ZCARD zset|key",
+    "ZSCORE zset|key member",
+    "ZMSCORE zset|key member [member]",
+    "ZRANK zset|key member",
+    "ZREVRANK zset|key member",
+    "ZCOUNT zset|key edge edge",
+    "ZLEXCOUNT lex|list lexedge lexedge",
+    "ZADD lex 0 member 0 member 0 member",
+    "ZRANGE zset|key int int [REV] [WITHSCORES] [junk]",
+    "ZRANGE zset edge edge BYSCORE [REV] [LIMIT int int] [WITHSCORES]",
+    "ZRANGE lex lexedge lexedge BYLEX [REV] [LIMIT int int]",
+    "ZRANGESTORE zset|key zset|key int int [REV]",
+    "ZRANGESTORE zset|key zset edge edge BYSCORE [LIMIT int int]",
+    "ZREVRANGE zset|key int int [WITHSCORES]",
+    "ZRANGEBYSCORE zset|key edge edge [WITHSCORES] [LIMIT int int]",
+    "ZREVRANGEBYSCORE zset|key edge edge [WITHSCORES] [LIMIT int int]",
+    "ZRANGEBYLEX lex lexedge lexedge [LIMIT int int]",
+    "ZREVRANGEBYLEX lex lexedge lexedge [LIMIT int int]",
+    "ZREMRANGEBYRANK zset|key int int",
+    "ZREMRANGEBYSCORE zset edge edge",
+    "ZREMRANGEBYLEX lex lexedge lexedge",
+    "ZPOPMIN zset|key [small] [junk]",
+    "ZPOPMAX zset|key [0|1|2]",
+    "ZMPOP 2 zset|key zset|lex MIN|MAX [COUNT small]",
+    "BZPOPMIN zset|key zset|key x|-1",
+    "ZUNION 2 zset|set|key zset|set [WEIGHTS score score] [AGGREGATE SUM|MIN|MAX] [WITHSCORES]",
+    "ZINTER 2 zset|set|key zset|set [WEIGHTS score score] [AGGREGATE SUM|MIN|MAX] [WITHSCORES]",
+    "ZDIFF 2 zset|set|key zset|set|lex [WITHSCORES] [junk]",
+    "ZINTERCARD 2 zset|set|key zset|set [LIMIT small]",
+    "ZUNIONSTORE zset|key 2 zset|set zset|set [WEIGHTS score score] [AGGREGATE SUM|MIN|MAX]",
+    "ZINTERSTORE zset|key 2 zset|set zset|set [WEIGHTS score score] [AGGREGATE SUM|MIN|MAX]",
+    "ZDIFFSTORE zset|key 2 zset|set|lex zset|set",
+    "ZRANDMEMBER zset|key 0|100|x",
+    "ZSCAN zset|key 0 [MATCH pattern] [COUNT 1000] [junk]",
+    "GEOADD geo|key [NX|XX] [CH] degrees degrees member [degrees degrees member]",
+    "GEODIST geo|key member member [km|mi|ft|x]",
+    "GEOHASH geo|zset member member",
+    "GEOSEARCH geo|key FROMLONLAT degrees degrees BYRADIUS radius km|mi [ASC|DESC] [COUNT small] [WITHDIST] [WITHHASH]",
+    "GEOSEARCH geo|key FROMMEMBER member BYBOX radius radius km|ft [ASC|DESC] [WITHDIST]",
+    "GEOSEARCHSTORE geo|zset geo FROMMEMBER member BYRADIUS radius km|m [ASC] [COUNT small]",
+    "GEORADIUS geo|key degrees degrees radius km|x ASC|DESC|junk [STORE zset]",
+    "GEORADIUSBYMEMBER_RO geo member radius km ASC|DESC [WITHDIST]",
     "SSCAN set|key int",
     "SORT list|set|hash|key [ALPHA] [DESC|ASC] [LIMIT small small] [GET #] [junk]",
     "SORT set|key BY *|h1->*|nosort|h*->a [ALPHA] [DESC] [GET h*->a]",
@@ -192,6 +239,36 @@ fn word(random: &mut Random, kind: &str) -> String {
         "condition" => random.pick(&["NX", "XX", "GT", "LT", "gt"]).into(),
         "pattern" => random.pick(&["*", "a*", "?", "[a-c]", "", "nothing", "\\a"]).into(),
         "junk" => random.pick(&["FOO", "", "EX"]).into(),
+        other => sorted_set_word(random, other),
+    }
+}
+
+/// The same for sorted sets and places.
+fn sorted_set_word(random: &mut Random, kind: &str) -> String {
+    match kind {
+        "zset" => random.pick(&["zset", "zset2"]).into(),
+        "lex" => "lex".into(),
+        "geo" => "geo".into(),
+        // Those that 17 digits and the shortest text say alike.
+        "score" => match random.below(8) {
+            0 => random.pick(&["inf", "-inf", "x", "nan", "0"]).into(),
+            1 => format!("{}.5", random.below(100)),
+            _ => (random.below(40) as i64 - 20).to_string(),
+        },
+        "edge" => match random.below(6) {
+            0 => random.pick(&["-inf", "+inf", "(inf", "x", "(x"]).into(),
+            1 => format!("({}", random.below(40) as i64 - 20),
+            _ => (random.below(40) as i64 - 20).to_string(),
+        },
+        "lexedge" => match random.below(5) {
+            0 => random.pick(&["-", "+", "x", "(", "["]).into(),
+            _ => format!("{}{}", random.pick(&["(", "["]), random.below(30)),
+        },
+        "degrees" => match random.below(12) {
+            0 => random.pick(&["180", "-180.5", "85.05112878", "-85.1", "x", "0"]).into(),
+            _ => format!("{}.{}", random.below(160) as i64 - 80, random.below(100_000)),
+        },
+        "radius" => random.pick(&["0", "-1", "x", "10", "500", "3000.5", "9000", "25000"]).into(),
         other => other.into(),
     }
 }
@@ -242,6 +319,11 @@ fn agree(words: &[String], ours: &Value, theirs: &Value) -> bool {
         "KEYS" | "SMEMBERS" | "SPOP" | "SRANDMEMBER" | "SINTER" | "SUNION" | "SDIFF" | "HKEYS" | "HVALS" => {
             sorted(ours) == sorted(theirs)
         }
+        // 7.0 prints 17 digits of a score.
+        name if name.starts_with("GEO") => numbers(&sorted(ours)) == numbers(&sorted(theirs)),
+        name if name.starts_with('Z') || name.starts_with("BZ") => {
+            numbers(&[show(ours)]) == numbers(&[show(theirs)])
+        }
         "SSCAN" | "HSCAN" if words[2] == "0" => match (ours, theirs) {
             (Value::Many(_, a), Value::Many(_, b)) => {
                 sorted(&a[1]) == sorted(&b[1]) || show(&a[0]) != "\"0\"" || show(&b[0]) != "\"0\""
@@ -270,6 +352,18 @@ fn agree(words: &[String], ours: &Value, theirs: &Value) -> bool {
         "OBJECT" if show(ours) == "\"int\"" => matches!(show(theirs).as_str(), "\"int\"" | "\"embstr\""),
         _ => ours == theirs,
     }
+}
+
+/// Words, and numbers as they are whatever digits say them.
+fn numbers(texts: &[String]) -> Vec<String> {
+    let word = |word: &str| match word.parse::<f64>() {
+        Ok(number) => format!("{number:?}"),
+        Err(_) => word.to_owned(),
+    };
+    texts
+        .iter()
+        .flat_map(|text| text.split([' ', ',', '"', '[', ']']).map(word).collect::<Vec<_>>())
+        .collect()
 }
 
 fn sorted(value: &Value) -> Vec<String> {
@@ -304,6 +398,12 @@ fn contents(mut ask: impl FnMut(&[&str]) -> Value) -> Vec<String> {
             let value = match show(&ask(&["TYPE", &key])).as_str() {
                 "+list" => ask(&["LRANGE", &key, "0", "-1"]),
                 "+hash" => Value::Many(Shape::Map, members(ask(&["HGETALL", &key]))),
+                "+zset" => {
+                    let scores = ask(&["ZRANGE", &key, "0", "-1", "WITHSCORES"]);
+                    let scores = numbers(&[show(&scores)]).join(" ");
+                    lines.push(format!("{db} {key:?} {scores}"));
+                    continue;
+                }
                 "+set" => Value::Many(Shape::Set, members(ask(&["SMEMBERS", &key]))),
                 _ => ask(&["GET", &key]),
             };

@@ -7,6 +7,7 @@
 
 mod access;
 mod apply;
+mod check;
 mod database;
 mod effect;
 mod events;

@@ -171,7 +171,7 @@ impl Keyspace {
     }
 }
 
-fn capture(db: u32, entry: &Entry, out: &mut Vec<u8>) {
+pub(super) fn capture(db: u32, entry: &Entry, out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
     put_varint(u64::from(db), out);

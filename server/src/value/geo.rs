@@ -37,7 +37,7 @@ impl Place {
 
     /// The middle of the smallest cell.
     pub fn of_score(score: f64) -> Self {
-        let ((west, east), (south, north)) = Cell { bits: score as u64, step: STEP_MAX }.area();
+        let ((west, east), (south, north)) = Cell { bits: bits(score), step: STEP_MAX }.area();
         Self {
             longitude: ((west + east) / 2.0).clamp(LONGITUDE.0, LONGITUDE.1),
             latitude: ((south + north) / 2.0).clamp(LATITUDE.0, LATITUDE.1),
@@ -63,6 +63,18 @@ impl Place {
         let u = ((lat2 - lat1) / 2.0).sin();
         let a = u * u + lat1.cos() * lat2.cos() * v * v;
         2.0 * EARTH_RADIUS_M * a.sqrt().asin()
+    }
+}
+
+/// The bits that a score says. What no place has as its score wraps round as it does in the reference.
+fn bits(score: f64) -> u64 {
+    const TOP: f64 = (1u64 << 63) as f64;
+    if score < TOP {
+        score as i64 as u64
+    } else if score < TOP * 2.0 {
+        score as u64
+    } else {
+        0
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Deliberately absent: keys, expiry, replies, options of commands.
 
+mod digest;
 mod extended;
 pub mod float;
 mod forms;
@@ -17,6 +18,7 @@ mod sorted_set;
 mod string;
 pub mod table;
 
+pub use digest::Digest;
 pub use extended::Extended;
 pub use forms::Forms;
 pub use hash::{Hash, Pair};

@@ -2,6 +2,12 @@
 //!
 //! Written are the plain encodings (a raw string, a list of raw strings), which every version of Redis reads.
 
+mod crc64;
+mod dump;
+mod plain;
+
+pub use dump::{DumpError, dump, restore};
+
 use super::{End, Forms, Hash, List, Pair, Set, SortedSet, Str, Value};
 
 const STRING: u8 = 0;

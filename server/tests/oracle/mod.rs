@@ -46,7 +46,18 @@ impl Redis {
         let port = listener.local_addr().expect("it has an address").port();
         drop(listener);
         let mut child = Command::new(program)
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .args([
+                "--port",
+                &port.to_string(),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+                "--enable-debug-command",
+                "yes",
+            ])
             .arg("--dir")
             .arg(directory.path())
             .stdout(Stdio::null())

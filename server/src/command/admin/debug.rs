@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::command::spec::{Acl, Grammar};
 use crate::command::{Args, Context, Flags, Handler, Order, Spec, Verdict, errors};
 use crate::resp::{Failure, Reply};
-use crate::value::{Value, number};
+use crate::value::{number, rdb};
 
 pub static DEBUG: Spec = Spec {
     name: "debug",
@@ -43,6 +43,17 @@ fn debug(context: &mut Context<'_>, args: &Args<'_>) -> Result<Verdict, Failure>
             context.server.active_expire = number::integer(args.word(2)).unwrap_or(0) != 0;
             Ok(Verdict::Reply(Reply::OK))
         }
+        (b"digest", 2) => Ok(Verdict::Reply(Reply::Status(context.keyspace.digest().to_string()))),
+        (b"digest-value", 2..) => {
+            let (db, keyspace) = (context.client.db, &context.keyspace);
+            let digest = |key| Reply::Status(keyspace.digest_of(db, key).to_string());
+            Ok(Verdict::Reply(Reply::Array(args.request().rest(2).map(digest).collect())))
+        }
+        (b"reload", 2) => {
+            const FAILED: Failure = Failure::new("ERR Error trying to load the RDB dump");
+            context.keyspace.reload().map_err(|_| FAILED)?;
+            Ok(Verdict::Reply(Reply::OK))
+        }
         (b"object", 3) => object(context, args.word(2)).map(Verdict::Reply),
         (b"help", 2) => Ok(Verdict::Reply(crate::command::help("DEBUG", HELP))),
         _ => {
@@ -74,24 +85,26 @@ fn allowed(context: &Context<'_>) -> bool {
 fn object(context: &mut Context<'_>, key: &[u8]) -> Result<Reply, Failure> {
     let now = (context.keyspace.now / 1000) as u32;
     let entry = context.keyspace.find(context.client.db, key).ok_or(errors::NO_SUCH_KEY)?;
-    let length = match &entry.value {
-        Value::String(string) => string.len(),
-        Value::List(list) => list.iter().map(<[u8]>::len).sum(),
-        Value::SortedSet(set) => set.iter().map(|(member, _)| member.len() + 8).sum(),
-        Value::Set(set) => set.iter().map(|member| member.bytes(&mut itoa::Buffer::new()).len()).sum(),
-        Value::Hash(hash) => hash.iter().map(|pair| pair.field.len() + pair.value.len()).sum(),
-    };
+    let mut written = Vec::new();
+    rdb::encode(&entry.value, &mut written);
+    let length = written.len();
     let idle = now.wrapping_sub(entry.accessed);
     Ok(Reply::Status(format!(
         "Value at:0x0 refcount:1 encoding:{} serializedlength:{length} lru:{} lru_seconds_idle:{idle}",
-        entry.value.type_name(),
+        entry.value.encoding(),
         entry.accessed
     )))
 }
 
 const HELP: &[&str] = &[
+    "DIGEST",
+    "    Output a hex signature representing the current DB content.",
+    "DIGEST-VALUE <key> [<key> ...]",
+    "    Output a hex signature of the values of all the specified keys.",
     "OBJECT <key>",
     "    Show low level info about `key` and associated value.",
+    "RELOAD",
+    "    Write the whole data set as a snapshot does, and read it back.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Setting it to 0 disables expiring keys in background when they are not",
     "    accessed (otherwise the Redis behavior). Setting it to 1 reenables back the",

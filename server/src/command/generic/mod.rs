@@ -3,6 +3,7 @@
 mod copy;
 mod databases;
 mod delete;
+mod dump;
 mod expire;
 mod keys;
 mod object;
@@ -18,6 +19,7 @@ pub static COMMANDS: &[&Spec] = &[
     &copy::COPY,
     &databases::DBSIZE,
     &delete::DEL,
+    &dump::DUMP,
     &delete::EXISTS,
     &expire::EXPIRE,
     &expire::EXPIREAT,
@@ -36,6 +38,7 @@ pub static COMMANDS: &[&Spec] = &[
     &rename::RENAME,
     &rename::RENAMENX,
     &scan::SCAN,
+    &dump::RESTORE,
     &sort::SORT,
     &sort::SORT_RO,
     &databases::SWAPDB,

@@ -141,7 +141,8 @@ impl<'a> Combination<'a> {
 
     /// What comes of it.
     pub fn result(&self, context: &Context<'_>) -> SortedSet {
-        let forms = context.keyspace.forms;
+        // What is answered comes from the large form, which tells minus zero from zero.
+        let forms = Forms { zset_listpack_entries: 0, ..context.keyspace.forms };
         let mut sources = self.sources(context);
         if self.operation != Operation::Diff {
             // Sums of floats depend on their order, and this is Redis'.
