@@ -41,13 +41,7 @@ impl Keyspace {
                 }
             }
             Effect::Delete { db, key } => {
-                let gone = self.take(db, key);
-                // A follower has nobody who could want to wait.
-                if (self.lazy || !self.authority)
-                    && let Some(gone) = gone.filter(|entry| !matches!(entry.value, Value::String(_)))
-                {
-                    reclaim::later(gone);
-                }
+                self.discard(db, key);
                 self.touch(db, key);
             }
             Effect::Expire { db, key, deadline } => {
@@ -127,6 +121,17 @@ impl Keyspace {
 
     fn take(&mut self, db: u32, key: &[u8]) -> Option<super::Entry> {
         self.databases[db as usize].remove(key)
+    }
+
+    /// Delete a key; a collection is freed in the background where that is wanted.
+    fn discard(&mut self, db: u32, key: &[u8]) {
+        let gone = self.take(db, key);
+        // A follower has nobody who could want to wait.
+        if (self.lazy || !self.authority)
+            && let Some(gone) = gone.filter(|entry| !matches!(entry.value, Value::String(_)))
+        {
+            reclaim::later(gone);
+        }
     }
 
     fn transfer(&mut self, db: u32, from: &[u8], to_db: u32, to: &[u8]) {

@@ -123,8 +123,9 @@ mod tests {
     use super::*;
     use crate::value::Forms;
 
-    fn filled(count: u64, deadline: impl Fn(u64) -> Option<u64>) -> Keyspace {
+    fn filled(count: u64, access: Access, deadline: impl Fn(u64) -> Option<u64>) -> Keyspace {
         let mut keyspace = Keyspace::new(4, Forms::seeded(7));
+        keyspace.set_access(access);
         for number in 0..count {
             keyspace.now = 1_000_000 + number * 1_000;
             let (key, deadline) = (format!("k{number}").into_bytes(), deadline(number));
@@ -141,7 +142,7 @@ mod tests {
 
     #[test]
     fn the_oldest_go_first_by_and_large() {
-        let mut keyspace = filled(3_000, |_| None);
+        let mut keyspace = filled(3_000, Access::default(), |_| None);
         (0..1_500).for_each(|_| assert!(keyspace.evict(Policy::AllLru, 10)));
         let young = left(&keyspace).iter().filter(|number| **number >= 1_500).count();
         assert!(young > 1_350, "{young} of 1500 of the younger half are left");
@@ -150,8 +151,8 @@ mod tests {
 
     #[test]
     fn the_least_used_go_first() {
-        let mut keyspace = filled(900, |_| None);
-        keyspace.set_access(Access { by_frequency: true, log_factor: 1, decay_minutes: 0 });
+        let access = Access { by_frequency: true, log_factor: 1, decay_minutes: 0 };
+        let mut keyspace = filled(900, access, |_| None);
         for number in 0..300u64 {
             for _ in 0..20 {
                 keyspace.read(number as u32 % 3, format!("k{number}").as_bytes());
@@ -165,7 +166,7 @@ mod tests {
     #[test]
     fn the_next_to_expire_go_first_and_no_key_without_deadline() {
         let deadline = |number: u64| (number % 2 == 0).then(|| u64::MAX / 2 - number);
-        let mut keyspace = filled(100, deadline);
+        let mut keyspace = filled(100, Access::default(), deadline);
         (0..10).for_each(|_| assert!(keyspace.evict(Policy::VolatileTtl, 5)));
         assert!(left(&keyspace).iter().all(|number| *number < 80 || number % 2 == 1));
         for policy in [Policy::VolatileRandom, Policy::VolatileLru, Policy::VolatileLfu] {
