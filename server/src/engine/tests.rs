@@ -178,6 +178,37 @@ impl Journal for Lagging {
 }
 
 #[test]
+fn fields_that_expired_are_hidden_by_all_and_removed_by_the_leader() {
+    let mut server = Server::new();
+    let a = server.client();
+    assert_eq!(server.say(a, "HSET h a 1 b 2"), ":2");
+    assert_eq!(server.say(a, "HPEXPIRE h 100 FIELDS 1 a"), "*1 :1");
+    let kept = |server: &Server| {
+        let entry = server.engine.keyspace.database(0).get(b"h");
+        entry.map(|entry| match &entry.value {
+            crate::value::Value::Hash(hash) => hash.len(),
+            other => panic!("{other:?} is no hash"),
+        })
+    };
+    server.engine.keyspace.authority = false;
+    server.pass(100);
+    assert_eq!((server.say(a, "HGET h a"), server.say(a, "HLEN h")), ("$-1".into(), ":1".into()));
+    assert_eq!(kept(&server), Some(2), "a follower only hides");
+    server.engine.keyspace.authority = true;
+    server.pass(1);
+    assert_eq!(kept(&server), Some(1), "a leader removes");
+    assert_eq!(server.engine.keyspace.stats.expired_fields, 1);
+    server.say(a, "HPEXPIRE h 100 FIELDS 1 b");
+    server.engine.keyspace.authority = false;
+    server.pass(100);
+    assert_eq!((server.say(a, "EXISTS h"), server.say(a, "TYPE h")), (":0".into(), "+none".into()));
+    assert_eq!(kept(&server), Some(1));
+    server.engine.keyspace.authority = true;
+    server.pass(1);
+    assert_eq!(kept(&server), None, "nothing is left of it");
+}
+
+#[test]
 fn a_password_is_asked_for() {
     let config = Config::from_args(["--requirepass", "pw"]).unwrap();
     let mut server = Server::with(config);

@@ -19,7 +19,7 @@ fn hmset(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
 /// How many fields are new.
 fn set(context: &mut Context<'_>, args: &Args<'_>, spec: &Spec) -> Result<usize, Failure> {
     let key = args.word(1);
-    if args.len() % 2 != 0 {
+    if !args.len().is_multiple_of(2) {
         return Err(errors::arity(spec));
     }
     let now = context.keyspace.now;

@@ -74,7 +74,7 @@ impl<'a> Set<'a> {
         let mut words = args.request().rest(2);
         while let Some(word) = words.next() {
             if word.eq_ignore_ascii_case(b"FIELDS") {
-                return set.take(words.collect());
+                return set.take(&words.collect::<Vec<_>>());
             }
             let (keep, unit) = (word.eq_ignore_ascii_case(b"KEEPTTL"), unit(word));
             if (keep || unit.is_some()) && (set.keep || set.deadline.is_some()) {
@@ -103,7 +103,7 @@ impl<'a> Set<'a> {
     }
 
     /// The number of fields, and the fields with their values.
-    fn take(self, words: Vec<&'a [u8]>) -> Result<Self, Failure> {
+    fn take(self, words: &[&'a [u8]]) -> Result<Self, Failure> {
         if words.len() < 3 {
             return Err(errors::arity(&HSETEX));
         }

@@ -80,6 +80,10 @@ fn set_with_options(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply,
     if (only_new || only_old) && context.keyspace.exists(db, key) == only_new {
         return Ok(old.unwrap_or(Reply::Null));
     }
+    if args.has("keepttl") {
+        // A key that has expired has no deadline to keep: it goes first.
+        context.keyspace.exists(db, key);
+    }
     context.keyspace.change(&if args.has("keepttl") {
         Effect::Replace { db, key, value }
     } else {

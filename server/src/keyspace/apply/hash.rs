@@ -10,7 +10,7 @@ impl Keyspace {
         match change {
             HashChange::Set { pairs } => self.put_fields(db, key, pairs, |_, _| None),
             HashChange::Replace { pairs } => {
-                self.put_fields(db, key, pairs, |hash, field| hash.get(field).and_then(|pair| pair.deadline))
+                self.put_fields(db, key, pairs, |hash, field| hash.get(field).and_then(|pair| pair.deadline));
             }
             HashChange::Remove { fields } => {
                 self.hash(db, key, |hash| {

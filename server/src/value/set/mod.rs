@@ -58,8 +58,8 @@ impl Member<'_> {
 }
 
 impl Large {
-    fn new(seed: u64) -> Box<Self> {
-        Box::new(Self { table: Table::new(seed), bytes: 0 })
+    fn new(seed: u64) -> Self {
+        Self { table: Table::new(seed), bytes: 0 }
     }
 
     fn add(&mut self, member: &[u8]) -> bool {
@@ -80,7 +80,7 @@ impl Set {
         } else if count <= forms.set_listpack_entries {
             Set::Packed(Packed::default())
         } else {
-            Set::Large(Large::new(forms.seed))
+            Set::Large(Box::new(Large::new(forms.seed)))
         }
     }
 
@@ -111,7 +111,7 @@ impl Set {
         for member in self.iter() {
             large.add(member.bytes(&mut itoa::Buffer::new()));
         }
-        *self = Set::Large(large);
+        *self = Set::Large(Box::new(large));
     }
 
     /// True if it was not there yet.

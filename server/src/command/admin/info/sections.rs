@@ -113,6 +113,7 @@ pub fn stats(context: &mut Context<'_>, lines: &mut Lines) {
     lines.add("sync_full", metrics.full_copies.get());
     lines.add("sync_partial_ok", metrics.partial_resyncs.get());
     lines.add("expired_keys", keys.expired);
+    lines.add("expired_subkeys", keys.expired_fields);
     lines.add("evicted_keys", keys.evicted);
     lines.add("evicted_clients", context.clients.evicted);
     lines.add("keyspace_hits", keys.hits);
