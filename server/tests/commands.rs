@@ -70,6 +70,10 @@ const PROMISED: &str = "
     setex setnx setrange strlen substr
     lindex linsert llen lpop lpush lpushx lrange lrem lset ltrim rpop rpush rpushx lpos lmove rpoplpush lmpop
     blpop brpop blmove brpoplpush blmpop
+    setbit getbit bitcount bitpos bitop bitfield bitfield_ro pfadd pfcount pfmerge pfdebug
+    xadd xlen xrange xrevrange xdel xtrim xread xreadgroup xack xpending xclaim xautoclaim xsetid
+    xgroup|create xgroup|createconsumer xgroup|delconsumer xgroup|destroy xgroup|setid
+    xinfo|stream xinfo|groups xinfo|consumers
     multi exec discard watch unwatch
     eval evalsha eval_ro evalsha_ro fcall fcall_ro script|debug script|exists script|flush script|help script|kill
     script|load function|delete function|flush function|help function|kill function|list function|load

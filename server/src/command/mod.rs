@@ -9,6 +9,7 @@
 pub mod acl;
 pub mod admin;
 mod args;
+pub mod bitmap;
 pub mod connection;
 mod cursor;
 mod describe;
@@ -16,6 +17,7 @@ mod dice;
 pub mod generic;
 pub mod geo;
 pub mod hash;
+pub mod hyperloglog;
 pub mod keys;
 pub mod list;
 pub mod observe;
@@ -26,6 +28,7 @@ pub mod shard;
 pub mod set;
 pub mod sorted_set;
 pub mod spec;
+pub mod stream;
 pub mod string;
 pub mod transaction;
 
@@ -80,6 +83,14 @@ pub enum Verdict {
         deadline: Option<u64>,
         timeout: Reply,
     },
+    /// The same, but `again` is run then; and if `even_gone`, also when a key is gone or something else.
+    BlockUntil {
+        keys: Vec<Vec<u8>>,
+        deadline: Option<u64>,
+        timeout: Reply,
+        again: Vec<Vec<u8>>,
+        even_gone: bool,
+    },
     /// Wait until `count` replicas (and the local disk, if `local`) have all that the client wrote, at most until
     /// the deadline; the engine makes the answer.
     Replicas {
@@ -130,16 +141,19 @@ pub enum Order {
 static GROUPS: &[&[&Spec]] = &[
     acl::COMMANDS,
     admin::COMMANDS,
+    bitmap::COMMANDS,
     connection::COMMANDS,
     generic::COMMANDS,
     geo::COMMANDS,
     hash::COMMANDS,
+    hyperloglog::COMMANDS,
     list::COMMANDS,
     pubsub::COMMANDS,
     script::COMMANDS,
     set::COMMANDS,
     sorted_set::COMMANDS,
     shard::COMMANDS,
+    stream::COMMANDS,
     string::COMMANDS,
     transaction::COMMANDS,
 ];

@@ -259,6 +259,14 @@ settings! {
         zset_max_listpack_value: u64 = "zset-max-listpack-value" or "zset-max-ziplist-value",
             Int(0, i64::MAX), "64", Live;
     }
+    "Data types" {
+        /// Bytes, the header among them, from which a sparse HyperLogLog becomes a dense one.
+        hll_sparse_max_bytes: u64 = "hll-sparse-max-bytes", Memory(0, i64::MAX as u64), "3000", Live;
+        /// Entries of a block of a stream, the deleted ones among them; 0 is no limit.
+        stream_node_max_entries: u64 = "stream-node-max-entries", Int(0, i64::MAX), "100", Live;
+        /// Bytes of a block of a stream; 0 is no limit.
+        stream_node_max_bytes: u64 = "stream-node-max-bytes", Memory(0, i64::MAX as u64), "4kb", Live;
+    }
     "Observation" {
         /// Microseconds from which a command is put in the slow log; -1 puts none, 0 each.
         slowlog_log_slower_than: i64 = "slowlog-log-slower-than", Int(-1, i64::MAX), "10000", Live;

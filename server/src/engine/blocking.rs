@@ -21,6 +21,8 @@ pub(super) struct Queues {
     /// Who waits for replicas, and for the end of a pause.
     replicas: BTreeSet<ClientId>,
     paused: BTreeSet<ClientId>,
+    /// How many wait for a key and want to know when it is gone.
+    even_gone: usize,
     last_turn: u64,
 }
 
@@ -38,7 +40,8 @@ impl Queues {
     /// The client waits from now on.
     pub fn enter(&mut self, client: &mut Client, blocked: Blocked, deadline: Option<u64>) {
         match &blocked {
-            Blocked::Keys { keys, turn, .. } => {
+            Blocked::Keys { keys, turn, even_gone, .. } => {
+                self.even_gone += usize::from(*even_gone);
                 for key in keys {
                     self.keys.entry((client.db, key.clone())).or_default().insert(*turn, client.id);
                 }
@@ -61,7 +64,8 @@ impl Queues {
             self.deadlines.remove(&(deadline, client.id));
         }
         match &blocked {
-            Blocked::Keys { keys, turn, .. } => {
+            Blocked::Keys { keys, turn, even_gone, .. } => {
+                self.even_gone -= usize::from(*even_gone);
                 for key in keys {
                     let place = (client.db, key.clone());
                     if let Some(queue) = self.keys.get_mut(&place) {
@@ -88,7 +92,14 @@ impl Queues {
             Touched::Swapped(a, b) => {
                 self.keys.keys().filter(|(db, _)| db == a || db == b).cloned().collect()
             }
-            Touched::Database(_) => Vec::new(),
+            Touched::Database(touched) if self.even_gone > 0 => {
+                self.keys.keys().filter(|(db, _)| db == touched).cloned().collect()
+            }
+            Touched::Beside { db, key, wakes: true } => {
+                let place = (*db, key.clone());
+                self.keys.contains_key(&place).then_some(place).into_iter().collect()
+            }
+            Touched::Beside { .. } | Touched::Database(_) => Vec::new(),
         }
     }
 
@@ -137,11 +148,12 @@ impl Engine {
         deadline: Option<u64>,
         timeout: Reply,
         request: Request<'_>,
+        even_gone: bool,
     ) {
         let keys: Vec<Arc<[u8]>> = keys.into_iter().map(Arc::from).collect();
         let turn = self.blocked.turn();
         let request = Arc::new(request.to_batch());
-        self.blocked.enter(client, Blocked::Keys { keys, request, turn, timeout }, deadline);
+        self.blocked.enter(client, Blocked::Keys { keys, request, turn, timeout, even_gone }, deadline);
         self.track();
     }
 
@@ -198,9 +210,11 @@ impl Engine {
     /// Serve who waits for a key as long as there is something.
     fn serve_from(&mut self, place: &Place) {
         let mut turn = 0;
-        while let Some(entry) = self.keyspace.find(place.0, &place.1) {
-            let kind = entry.value.type_name();
-            let Some((next, id)) = self.blocked.first(place, turn) else { return };
+        while let Some((next, id)) = self.blocked.first(place, turn) {
+            let kind = self.keyspace.find(place.0, &place.1).map(|entry| entry.value.type_name());
+            if kind.is_none() && self.blocked.even_gone == 0 {
+                return;
+            }
             turn = next + 1;
             let Some(mut client) = self.clients.take(id) else { continue };
             if !client.killed && !client.closing {
@@ -210,14 +224,15 @@ impl Engine {
         }
     }
 
-    fn try_again(&mut self, client: &mut Client, ready: &[u8], kind: &str) {
-        let Some(Blocked::Keys { request: batch, .. }) = &client.blocked else { return };
-        let batch = batch.clone();
+    /// `kind`: the type of what is there now.
+    fn try_again(&mut self, client: &mut Client, ready: &[u8], kind: Option<&str>) {
+        let Some(Blocked::Keys { request: batch, even_gone, .. }) = &client.blocked else { return };
+        let (batch, even_gone) = (batch.clone(), *even_gone);
         let request = batch.get(0);
         let Ok((spec, skip)) = super::gate::look_up(request) else { return };
-        let group = if kind == "zset" { "sorted-set" } else { kind };
-        if spec.group != group {
-            // It became something else than what is waited for.
+        let group = kind.map(|kind| if kind == "zset" { "sorted-set" } else { kind });
+        if group != Some(spec.group) && !even_gone {
+            // It is gone, or became something else than what is waited for.
             return;
         }
         let permitted = self.permit(client, (spec, skip), request, "toplevel");

@@ -19,7 +19,7 @@ impl Engine {
         verdict: &Result<Verdict, Failure>,
     ) {
         let failure = match verdict {
-            Ok(Verdict::Block { .. } | Verdict::Replicas { .. }) => return,
+            Ok(Verdict::Block { .. } | Verdict::BlockUntil { .. } | Verdict::Replicas { .. }) => return,
             Err(failure) | Ok(Verdict::Reply(Reply::Error(failure))) => Some(failure),
             Ok(_) => None,
         };

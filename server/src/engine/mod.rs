@@ -239,7 +239,19 @@ impl Engine {
             self.show(client, spec, request, false);
             return step;
         }
-        match self.call(client, spec, skip, request, true, None) {
+        let verdict = self.call(client, spec, skip, request, true, None);
+        self.conclude(client, spec, request, verdict)
+    }
+
+    /// Act on what a handler decided.
+    fn conclude(
+        &mut self,
+        client: &mut Client,
+        spec: &Spec,
+        request: Request<'_>,
+        verdict: Result<Verdict, Failure>,
+    ) -> Step {
+        match verdict {
             Ok(Verdict::Reply(reply)) => {
                 let after = self.finish(client, spec, request);
                 self.deliver(client, after);
@@ -255,7 +267,12 @@ impl Engine {
             },
             Ok(Verdict::Block { keys, deadline, timeout }) => {
                 self.finish(client, spec, request);
-                self.block(client, keys, deadline, timeout, request);
+                self.block(client, keys, deadline, timeout, request, false);
+                Step::Wait { taken: true }
+            }
+            Ok(Verdict::BlockUntil { keys, deadline, timeout, again, even_gone }) => {
+                self.finish(client, spec, request);
+                self.block(client, keys, deadline, timeout, Batch::of(&again).get(0), even_gone);
                 Step::Wait { taken: true }
             }
             Ok(Verdict::Order(order)) => {
@@ -511,6 +528,6 @@ type PlaceMap<V> = HashMap<Place, V, foldhash::fast::RandomState>;
 fn place(touched: &Touched) -> Option<Place> {
     match touched {
         Touched::Key { db, key } => Some((*db, key.clone())),
-        Touched::Database(_) | Touched::Swapped(..) => None,
+        Touched::Beside { .. } | Touched::Database(_) | Touched::Swapped(..) => None,
     }
 }

@@ -70,7 +70,7 @@ impl Engine {
                     self.forget_all(current);
                 }
                 // Redis leaves clients alone with databases that change places.
-                Touched::Database(_) | Touched::Swapped(..) => {}
+                Touched::Database(_) | Touched::Swapped(..) | Touched::Beside { .. } => {}
             }
         }
     }

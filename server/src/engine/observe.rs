@@ -21,7 +21,7 @@ type Keys = HashMap<Arc<[u8]>, Offset, foldhash::fast::RandomState>;
 impl Uncommitted {
     pub fn wrote(&mut self, touched: &Touched, end: Offset) {
         match touched {
-            Touched::Key { db, key } => {
+            Touched::Key { db, key } | Touched::Beside { db, key, .. } => {
                 self.keys.entry(*db).or_default().insert(key.clone(), end);
                 self.order.push_back((end, *db, key.clone()));
             }

@@ -110,7 +110,9 @@ impl Running<'_> {
             self.engine.scripts.observed = self.engine.scripts.observed.max(observed);
         }
         match verdict? {
-            Verdict::Reply(reply) | Verdict::Block { timeout: reply, .. } => Ok(reply),
+            Verdict::Reply(reply)
+            | Verdict::Block { timeout: reply, .. }
+            | Verdict::BlockUntil { timeout: reply, .. } => Ok(reply),
             verdict @ Verdict::Replicas { .. } => {
                 Ok(self.engine.wait_for_replicas(self.client, &verdict, false).unwrap_or(Reply::Null))
             }

@@ -70,7 +70,7 @@ impl Watchers {
         let in_it = |db: u32| match touched {
             Touched::Database(touched) => db == *touched,
             Touched::Swapped(a, b) => db == *a || db == *b,
-            Touched::Key { .. } => false,
+            Touched::Key { .. } | Touched::Beside { .. } => false,
         };
         self.0.iter().filter(|(place, _)| in_it(place.0)).for_each(|(place, ids)| look(place, ids));
     }
@@ -254,7 +254,11 @@ impl Engine {
         let observed = if self.replicated { self.observed(db, spec, request) } else { 0 };
         let reply = match verdict {
             Ok(Verdict::Reply(Reply::None)) => confirmations(client, queued),
-            Ok(Verdict::Reply(reply) | Verdict::Block { timeout: reply, .. }) => reply,
+            Ok(
+                Verdict::Reply(reply)
+                | Verdict::Block { timeout: reply, .. }
+                | Verdict::BlockUntil { timeout: reply, .. },
+            ) => reply,
             Ok(verdict @ Verdict::Replicas { .. }) => {
                 self.wait_for_replicas(client, &verdict, false).unwrap_or(Reply::Null)
             }

@@ -4,11 +4,12 @@
 mod hash;
 mod set;
 mod sorted_set;
+mod stream;
 
 use std::mem;
 
 use super::{Database, Effect, Keyspace, Touched, reclaim};
-use crate::value::{List, Str, Value, rdb};
+use crate::value::{List, Str, Value, hyperloglog, rdb};
 
 impl Keyspace {
     /// Change memory only: for records that are in a log already.
@@ -65,16 +66,30 @@ impl Keyspace {
             Effect::FlushDb { db } => self.flush(db),
             Effect::FlushAll => (0..self.databases.len() as u32).for_each(|db| self.flush(db)),
             Effect::Event { .. } | Effect::Publish { .. } => self.hear(effect),
-            Effect::Hash { db, key, ref change } => self.apply_hash(db, key, change),
-            Effect::Members { db, key, ref change } => self.apply_set(db, key, change),
             Effect::User { name, rules } => {
                 self.changes += 1;
                 self.users.change(name, rules);
             }
-            Effect::SortedSet { db, key, ref change } => self.apply_sorted_set(db, key, change),
             Effect::FunctionLoad { name, code } => self.functions.load(name, code),
             Effect::FunctionDelete { name } => self.functions.delete(name),
             Effect::FunctionFlush => self.functions.flush(),
+            _ => self.apply_to_type(effect),
+        }
+    }
+
+    /// Changes of one type of data each.
+    fn apply_to_type(&mut self, effect: &Effect<'_>) {
+        match *effect {
+            Effect::Hash { db, key, ref change } => self.apply_hash(db, key, change),
+            Effect::Stream { db, key, ref change } => self.apply_stream(db, key, change),
+            Effect::Members { db, key, ref change } => self.apply_set(db, key, change),
+            Effect::SortedSet { db, key, ref change } => self.apply_sorted_set(db, key, change),
+            Effect::HyperLogLog { db, key, dense, keep_cache, sparse_max, raised } => {
+                let sparse_max = usize::try_from(sparse_max).unwrap_or(usize::MAX);
+                self.string(db, key, Str::Grown, |string| {
+                    hyperloglog::change(string, dense, keep_cache, sparse_max, raised);
+                });
+            }
             _ => self.apply_list(effect),
         }
     }

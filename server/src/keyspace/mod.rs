@@ -22,7 +22,9 @@ use std::sync::Arc;
 
 pub use access::Access;
 pub use database::{Database, Entry};
-pub use effect::{Deadline, Effect, EffectError, HashChange, Items, SetChange, SortedSetChange};
+pub use effect::{
+    Deadline, Effect, EffectError, Given, HashChange, Items, SetChange, SortedSetChange, StreamChange,
+};
 pub use events::Event;
 pub use functions::Functions;
 pub use users::UserTexts;
@@ -36,6 +38,13 @@ pub enum Touched {
     Key {
         db: u32,
         key: Arc<[u8]>,
+    },
+    /// Something beside the data of a key, such as how far a group has read: not what `WATCH` looks at.
+    Beside {
+        db: u32,
+        key: Arc<[u8]>,
+        /// Somebody who waits for the key may be served.
+        wakes: bool,
     },
     /// Every key of a database, as by `FLUSHDB`.
     Database(u32),

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use super::{Effect, HashChange, SetChange, SortedSetChange};
+use super::{Effect, HashChange, SetChange, SortedSetChange, StreamChange};
 use crate::value::End;
 
 /// Words with a space between them.
@@ -64,6 +64,60 @@ impl Words<'_, '_> {
         }
     }
 
+    fn stream(self, db: u32, key: &[u8], change: &StreamChange<'_>) -> Result<Self, fmt::Error> {
+        let read = |read: &Option<u64>| read.map_or("unknown".to_owned(), |read| read.to_string());
+        let name = match change {
+            StreamChange::Create => "stream-create",
+            StreamChange::Add { .. } => "stream-add",
+            StreamChange::Delete { .. } => "stream-delete",
+            StreamChange::Trim { .. } => "stream-trim",
+            StreamChange::SetId { .. } => "stream-set-id",
+            StreamChange::CreateGroup { .. } => "group-create",
+            StreamChange::SetGroup { .. } => "group-set-id",
+            StreamChange::DestroyGroup { .. } => "group-destroy",
+            StreamChange::See { .. } => "consumer-see",
+            StreamChange::DeleteConsumer { .. } => "consumer-delete",
+            StreamChange::Give { .. } => "consumer-give",
+            StreamChange::Acknowledge { .. } => "group-acknowledge",
+        };
+        let out = self.begin(name, db)?.bytes(key)?;
+        match change {
+            StreamChange::Create => Ok(out),
+            StreamChange::Add { id, fields, .. } => out.word(id)?.items(fields),
+            StreamChange::Delete { ids } => out.words(ids),
+            StreamChange::Trim { count } => out.word(count),
+            StreamChange::SetId { last, added, max_deleted } => {
+                out.word(last)?.word(added)?.word(max_deleted)
+            }
+            StreamChange::CreateGroup { group, last, read: count }
+            | StreamChange::SetGroup { group, last, read: count } => {
+                out.bytes(group)?.word(last)?.word(read(count))
+            }
+            StreamChange::DestroyGroup { group } => out.bytes(group),
+            StreamChange::See { group, consumer, time } => out.bytes(group)?.bytes(consumer)?.word(time),
+            StreamChange::DeleteConsumer { group, consumer } => out.bytes(group)?.bytes(consumer),
+            StreamChange::Give { group, consumer, given, .. } => {
+                let out = out.bytes(group)?.bytes(consumer)?;
+                given.iter().try_fold(out, |out, one| out.word(one.id)?.word(one.time)?.word(one.count))
+            }
+            StreamChange::Acknowledge { group, ids } => out.bytes(group)?.words(ids),
+        }
+    }
+
+    fn hyperloglog(self, db: u32, key: &[u8], dense: bool, raised: &[u8]) -> Result<Self, fmt::Error> {
+        let out = self.begin("hyperloglog", db)?.bytes(key)?;
+        let out = if dense { out.word("dense")? } else { out };
+        raised
+            .as_chunks::<3>()
+            .0
+            .iter()
+            .try_fold(out, |out, [low, high, value]| out.word(u16::from_le_bytes([*low, *high]))?.word(value))
+    }
+
+    fn words(self, words: &[impl Display]) -> Result<Self, fmt::Error> {
+        words.iter().try_fold(self, Words::word)
+    }
+
     fn deadline(self, deadline: Option<u64>) -> Result<Self, fmt::Error> {
         match deadline {
             Some(deadline) => self.word("until")?.word(deadline),
@@ -88,6 +142,7 @@ impl Display for Effect<'_> {
             Effect::Put { db, key, kind, value, deadline } => {
                 out.begin("put", *db)?.bytes(key)?.word(kind)?.bytes(value)?.deadline(*deadline)
             }
+            Effect::HyperLogLog { db, key, dense, raised, .. } => out.hyperloglog(*db, key, *dense, raised),
             Effect::Delete { db, key } => out.begin("delete", *db)?.bytes(key),
             Effect::Expire { db, key, deadline } => match deadline {
                 Some(deadline) => out.begin("expire", *db)?.bytes(key)?.word(deadline),
@@ -134,6 +189,7 @@ impl Display for Effect<'_> {
             }
             Effect::Hash { db, key, change } => out.hash(*db, key, change),
             Effect::SortedSet { db, key, change } => out.sorted_set(*db, key, change),
+            Effect::Stream { db, key, change } => out.stream(*db, key, change),
             Effect::Members { db, key, change } => match change {
                 SetChange::Add { members } => out.begin("set-add", *db)?.bytes(key)?.items(members),
                 SetChange::Remove { members } => out.begin("set-remove", *db)?.bytes(key)?.items(members),

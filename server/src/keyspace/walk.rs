@@ -94,6 +94,7 @@ impl Keyspace {
             | Effect::Put { db, key, .. }
             | Effect::Delete { db, key }
             | Effect::Expire { db, key, .. }
+            | Effect::HyperLogLog { db, key, .. }
             | Effect::ListPush { db, key, .. }
             | Effect::ListPop { db, key, .. }
             | Effect::ListSet { db, key, .. }
@@ -102,7 +103,8 @@ impl Keyspace {
             | Effect::ListTrim { db, key, .. }
             | Effect::Hash { db, key, .. }
             | Effect::Members { db, key, .. }
-            | Effect::SortedSet { db, key, .. } => self.preserve_key(db, key),
+            | Effect::SortedSet { db, key, .. }
+            | Effect::Stream { db, key, .. } => self.preserve_key(db, key),
             Effect::Rename { db, from, to } => {
                 self.preserve_key(db, from);
                 self.preserve_key(db, to);

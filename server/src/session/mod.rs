@@ -82,7 +82,14 @@ pub struct Watched {
 pub enum Blocked {
     /// One of these keys to hold a value of the right type; the request is then run again. `turn` is the place
     /// among all that wait.
-    Keys { keys: Vec<Arc<[u8]>>, request: Arc<Batch>, turn: u64, timeout: Reply },
+    Keys {
+        keys: Vec<Arc<[u8]>>,
+        request: Arc<Batch>,
+        turn: u64,
+        timeout: Reply,
+        /// That a key is gone, or something else, is an end too.
+        even_gone: bool,
+    },
     /// `count` replicas (and the local disk if `local`) to have everything up to `offset`.
     Replicas { count: u64, local: bool, offset: Offset, wait_aof: bool },
     /// An order to the node (`SAVE`, `FAILOVER`, ...) to be carried out.

@@ -2,7 +2,7 @@
 
 use sha1_smol::Sha1;
 
-use super::{Pair, Value, float};
+use super::{Id, Pair, Value, float};
 
 /// A sum: of things in any order (`add`), or one after the other (`mix`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,6 +46,13 @@ impl Digest {
                     pair.mix(member);
                     pair.mix(float::exact(score).as_bytes());
                     self.add_digest(&pair);
+                }
+            }
+            Value::Stream(stream) => {
+                self.mix(&6u32.to_be_bytes());
+                for entry in stream.range(Id::MIN, Id::MAX) {
+                    self.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+                    entry.items().for_each(|item| self.mix(&item.bytes()));
                 }
             }
             Value::Hash(hash) => {

@@ -8,11 +8,13 @@ pub mod float;
 mod forms;
 pub mod geo;
 mod hash;
+pub mod hyperloglog;
 mod list;
 mod natural;
 pub mod number;
 mod packed;
 pub mod rdb;
+pub mod stream;
 mod set;
 mod sorted_set;
 mod string;
@@ -25,6 +27,7 @@ pub use hash::{Hash, Pair};
 pub use list::{End, List};
 pub use set::{Member, Set};
 pub use sorted_set::{Bound, LexRange, ScoreRange, SortedSet};
+pub use stream::{Group, Id, Stream};
 pub use string::Str;
 
 /// A value of the key space.
@@ -35,6 +38,7 @@ pub enum Value {
     Set(Set),
     SortedSet(SortedSet),
     Hash(Hash),
+    Stream(Box<Stream>),
 }
 
 impl Value {
@@ -46,6 +50,7 @@ impl Value {
             Value::Set(set) => set.encoding(),
             Value::SortedSet(set) => set.encoding(),
             Value::Hash(hash) => hash.encoding(),
+            Value::Stream(_) => "stream",
         }
     }
 
@@ -57,6 +62,7 @@ impl Value {
             Value::Set(_) => "set",
             Value::SortedSet(_) => "zset",
             Value::Hash(_) => "hash",
+            Value::Stream(_) => "stream",
         }
     }
 

@@ -4,7 +4,9 @@
 
 mod crc64;
 mod dump;
+pub mod listpack;
 mod plain;
+mod stream;
 
 pub use dump::{DumpError, dump, restore};
 
@@ -36,6 +38,7 @@ pub fn type_byte(value: &Value) -> u8 {
         Value::SortedSet(_) => SORTED_SET,
         Value::Hash(hash) if hash.next_deadline().is_some() => HASH_METADATA,
         Value::Hash(_) => HASH,
+        Value::Stream(_) => stream::THIRD,
     }
 }
 
@@ -59,6 +62,7 @@ pub fn encode(value: &Value, out: &mut Vec<u8>) {
             }
         }
         Value::Hash(hash) => encode_hash(hash, out),
+        Value::Stream(stream) => stream::encode(stream, out),
     }
 }
 
@@ -98,6 +102,9 @@ pub fn decode(kind: u8, input: &mut &[u8], forms: &Forms) -> Result<Value, RdbEr
             Ok(Value::Hash(hash))
         }
         HASH_METADATA => decode_timed_hash(input, forms).map(Value::Hash),
+        stream::FIRST | stream::SECOND | stream::THIRD => {
+            Ok(Value::Stream(Box::new(stream::decode(kind, input)?)))
+        }
         other => Err(RdbError::Unknown(other)),
     }
 }

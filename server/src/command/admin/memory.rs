@@ -80,6 +80,7 @@ fn of_value(value: &Value) -> usize {
         Value::Set(set) => set.allocated(),
         Value::SortedSet(set) => set.allocated(),
         Value::Hash(hash) => hash.allocated(),
+        Value::Stream(stream) => stream.allocated(),
     }
 }
 

@@ -39,12 +39,12 @@ pub static COMMANDS: &[&Spec] = &[
 
 impl Context<'_> {
     /// The string at `key`, for a command that reads it.
-    fn read_string(&mut self, key: &[u8]) -> Result<Option<&Str>, Failure> {
+    pub(super) fn read_string(&mut self, key: &[u8]) -> Result<Option<&Str>, Failure> {
         string(self.keyspace.read(self.client.db, key))
     }
 
     /// The string at `key`, for a command that changes it.
-    fn find_string(&mut self, key: &[u8]) -> Result<Option<&Str>, Failure> {
+    pub(super) fn find_string(&mut self, key: &[u8]) -> Result<Option<&Str>, Failure> {
         string(self.keyspace.find(self.client.db, key).map(|entry| &entry.value))
     }
 

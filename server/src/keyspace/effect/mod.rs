@@ -9,6 +9,7 @@ mod codec;
 mod hash;
 mod set;
 mod sorted_set;
+mod stream;
 
 use smallvec::SmallVec;
 
@@ -16,6 +17,7 @@ use codec::{In, Out};
 pub use hash::HashChange;
 pub use set::SetChange;
 pub use sorted_set::SortedSetChange;
+pub use stream::{Given, StreamChange};
 
 use crate::value::End;
 
@@ -110,6 +112,18 @@ pub enum Effect<'a> {
         name: &'a [u8],
         rules: Option<&'a [u8]>,
     },
+    /// Registers of a HyperLogLog are raised (see [`crate::value::hyperloglog::change`]); a missing one is made.
+    HyperLogLog {
+        db: u32,
+        key: &'a [u8],
+        /// It becomes dense first.
+        dense: bool,
+        /// The cached cardinality stays what it is.
+        keep_cache: bool,
+        /// Bytes from which a sparse one becomes dense.
+        sparse_max: u64,
+        raised: &'a [u8],
+    },
     /// Items go to an end of a list one after the other; the list is made if it is missing.
     ListPush {
         db: u32,
@@ -172,6 +186,12 @@ pub enum Effect<'a> {
         db: u32,
         key: &'a [u8],
         change: HashChange<'a>,
+    },
+    /// A stream changes.
+    Stream {
+        db: u32,
+        key: &'a [u8],
+        change: StreamChange<'a>,
     },
     /// A set changes.
     Members {
@@ -274,6 +294,8 @@ impl<'a> Effect<'a> {
             Effect::Hash { db, key, change } => return change.encode(*db, key, out),
             Effect::Members { db, key, change } => return change.encode(*db, key, out),
             Effect::SortedSet { db, key, change } => return change.encode(*db, key, out),
+            Effect::Stream { db, key, change } => return stream::encode(*db, key, change, out),
+            Effect::HyperLogLog { .. } => return self.encode_hyperloglog(out),
         };
     }
 
@@ -338,6 +360,7 @@ impl<'a> Effect<'a> {
                 let (db, key, change) = HashChange::decode(tag, i)?;
                 Effect::Hash { db, key, change }
             }
+            tag if stream::TAGS.contains(&tag) => stream::decode(tag, i)?,
             tag if set::TAGS.contains(&tag) => {
                 let (db, key, change) = SetChange::decode(tag, i)?;
                 Effect::Members { db, key, change }
@@ -357,8 +380,23 @@ impl<'a> Effect<'a> {
             120 => Effect::FunctionLoad { name: i.bytes()?, code: i.bytes()? },
             121 => Effect::FunctionDelete { name: i.bytes()? },
             122 => Effect::FunctionFlush,
+            112 => Self::decode_hyperloglog(i)?,
             other => return Err(EffectError::Unknown(other)),
         })
+    }
+
+    fn encode_hyperloglog(&self, out: &mut Out<'_>) {
+        if let Effect::HyperLogLog { db, key, dense, keep_cache, sparse_max, raised } = self {
+            let flags = u64::from(*dense) | u64::from(*keep_cache) << 1;
+            out.tag(112).number(u64::from(*db)).bytes(key).number(flags).number(*sparse_max).bytes(raised);
+        }
+    }
+
+    fn decode_hyperloglog(i: &mut In<'a>) -> Result<Self, EffectError> {
+        let (db, key, flags) = (i.db()?, i.bytes()?, i.number()?);
+        let (dense, keep_cache) = (flags & 1 != 0, flags & 2 != 0);
+        let (sparse_max, raised) = (i.number()?, i.bytes()?);
+        Ok(Effect::HyperLogLog { db, key, dense, keep_cache, sparse_max, raised })
     }
 }
 
@@ -437,10 +475,19 @@ mod tests {
         ]
     }
 
+    fn with_streams<'a>() -> Vec<Effect<'a>> {
+        let streams = super::stream::one_of_each().into_iter();
+        let streams = streams.map(|change| Effect::Stream { db: 3, key: b"key", change });
+        let (db, key, raised) = (3, b"key".as_slice(), b"\x01\x02\x03".as_slice());
+        let counted =
+            Effect::HyperLogLog { db, key, dense: true, keep_cache: false, sparse_max: 3_000, raised };
+        one_of_each().into_iter().chain(streams).chain([counted]).collect()
+    }
+
     #[test]
     fn effects_come_back_as_they_were_written() {
         let mut payload = Vec::new();
-        let effects = one_of_each();
+        let effects = with_streams();
         effects.iter().for_each(|effect| effect.encode(&mut payload));
         let decoded: Vec<_> = Effect::decode_all(&payload).collect::<Result<_, _>>().unwrap();
         assert_eq!(decoded, effects);
@@ -448,7 +495,7 @@ mod tests {
 
     #[test]
     fn a_cut_or_unknown_effect_is_an_error_and_never_a_panic() {
-        for effect in one_of_each() {
+        for effect in with_streams() {
             let mut payload = Vec::new();
             effect.encode(&mut payload);
             for cut in 1..payload.len() {
