@@ -426,10 +426,10 @@ fn agree(words: &[String], ours: &Value, theirs: &Value) -> bool {
             ours == theirs || (matches!(ours, Value::Error(_)) && late)
         }
         // What a group has not read is counted better by later versions.
-        "XINFO" if words[1] == "GROUPS" => without_counters(ours) == without_counters(theirs),
+        "XINFO" if words[1] == "GROUPS" => fields(ours, 12, &[1, 5, 7]) == fields(theirs, 12, &[1, 5, 7]),
         // Later versions make the consumer even if there is nothing for it.
         "XGROUP" if words[1] == "CREATECONSUMER" => ours == theirs || *ours == Value::Int(0),
-        "XPENDING" => without_idle_times(ours) == without_idle_times(theirs),
+        "XPENDING" => fields(ours, 4, &[0, 1, 3]) == fields(theirs, 4, &[0, 1, 3]),
         "RANDOMKEY" => (*ours == Value::Nil) == (*theirs == Value::Nil),
         // A whole number that INCRBYFLOAT made is kept as one here.
         // 7.0 packs only sets of integers.
@@ -453,28 +453,16 @@ fn numbers(texts: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// The name of each group, how much is pending and what was delivered last.
-fn without_counters(value: &Value) -> Vec<String> {
-    let Value::Many(Shape::Array, groups) = value else { return vec![show(value)] };
-    let show_one = |group: &Value| match group {
-        Value::Many(_, fields) if fields.len() == 12 => {
-            [&fields[1], &fields[5], &fields[7]].map(show).join(" ")
-        }
-        other => show(other),
-    };
-    groups.iter().map(show_one).collect()
-}
-
-/// The idle times of pending entries are a little different.
-fn without_idle_times(value: &Value) -> Vec<String> {
+/// Some fields of each item that has so many: others tell times, or are counted better by later versions.
+fn fields(value: &Value, length: usize, told: &[usize]) -> Vec<String> {
     let Value::Many(Shape::Array, items) = value else { return vec![show(value)] };
-    let show_one = |item: &Value| match item {
-        Value::Many(Shape::Array, fields) if fields.len() == 4 => {
-            [&fields[0], &fields[1], &fields[3]].map(show).join(" ")
-        }
+    let some =
+        |fields: &[Value]| told.iter().map(|index| show(&fields[*index])).collect::<Vec<_>>().join(" ");
+    let of = |item: &Value| match item {
+        Value::Many(_, fields) if fields.len() == length => some(fields),
         other => show(other),
     };
-    items.iter().map(show_one).collect()
+    items.iter().map(of).collect()
 }
 
 fn sorted(value: &Value) -> Vec<String> {

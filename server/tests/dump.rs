@@ -50,7 +50,7 @@ fn make(redis: &mut Redis) {
 fn keys(redis: &mut Redis) -> Vec<Vec<u8>> {
     let Value::Many(_, keys) = redis.ask(&["KEYS", "*"]) else { panic!("KEYS") };
     let key = |key| match key {
-        Value::Bulk(key) => key.to_vec(),
+        Value::Bulk(key) => key.clone(),
         other => panic!("{other:?} is no key"),
     };
     keys.into_iter().map(key).collect()
@@ -58,7 +58,7 @@ fn keys(redis: &mut Redis) -> Vec<Vec<u8>> {
 
 fn dumped(value: Value) -> Vec<u8> {
     match value {
-        Value::Bulk(bytes) => bytes.to_vec(),
+        Value::Bulk(bytes) => bytes.clone(),
         other => panic!("{other:?} is no dump"),
     }
 }

@@ -132,7 +132,7 @@ impl Engine {
     }
 
     /// Whether a command, or what `EXEC` will run, may take more memory.
-    pub(super) fn needs_memory(&self, client: &Client, spec: &Spec) -> bool {
+    pub(super) fn needs_memory(client: &Client, spec: &Spec) -> bool {
         effective(client, spec).has(Flags::DENYOOM)
     }
 

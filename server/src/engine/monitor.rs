@@ -80,7 +80,7 @@ impl Engine {
             let client = if *id == current.id { Some(&*current) } else { self.clients.get(*id) };
             let tracking = client.and_then(|client| client.tracking.as_deref());
             let wants = tracking
-                .is_some_and(|tracking| !tracking.broadcast && !(tracking.no_loop && *id == current.id));
+                .is_some_and(|tracking| !(tracking.broadcast || tracking.no_loop && *id == current.id));
             if wants {
                 self.tell(*id, Stale::Keys(vec![Bytes::copy_from_slice(key)]), current);
             }

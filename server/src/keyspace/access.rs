@@ -52,7 +52,7 @@ impl Access {
 }
 
 fn minutes(seconds: u32) -> u32 {
-    seconds / 60 & 0xffff
+    (seconds / 60) & 0xffff
 }
 
 #[cfg(test)]

@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn the_next_to_expire_go_first_and_no_key_without_deadline() {
-        let deadline = |number: u64| (number % 2 == 0).then(|| u64::MAX / 2 - number);
+        let deadline = |number: u64| number.is_multiple_of(2).then(|| u64::MAX / 2 - number);
         let mut keyspace = filled(100, Access::default(), deadline);
         (0..10).for_each(|_| assert!(keyspace.evict(Policy::VolatileTtl, 5)));
         assert!(left(&keyspace).iter().all(|number| *number < 80 || number % 2 == 1));

@@ -89,14 +89,14 @@ fn bulk(bytes: &[u8], out: &mut Vec<u8>) {
 /// A double as Redis prints it: `inf`, `-inf`, `nan`, a whole number in its digits, or the shortest text that reads back
 /// the same, with an exponent where that is shorter.
 pub fn double(number: f64) -> String {
+    // Whole numbers that an integer holds with room to spare.
+    const WHOLE: f64 = (i64::MAX / 2) as f64;
     if number.is_nan() {
         return "nan".into();
     }
     if number.is_infinite() {
         return if number > 0.0 { "inf" } else { "-inf" }.into();
     }
-    // Whole numbers that an integer holds with room to spare.
-    const WHOLE: f64 = (i64::MAX / 2) as f64;
     if number == 0.0 {
         return if number.is_sign_negative() { "-0" } else { "0" }.into();
     }

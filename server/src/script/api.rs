@@ -18,8 +18,11 @@ pub struct State {
     /// The script was told to end.
     interrupted: AtomicBool,
     /// The functions that the library being loaded has registered.
-    pub registering: Mutex<Option<Vec<(Vec<u8>, Registered)>>>,
+    pub registering: Mutex<Option<Registrations>>,
 }
+
+/// Names and what is called by them.
+type Registrations = Vec<(Vec<u8>, Registered)>;
 
 impl State {
     pub fn protocol(&self) -> Protocol {
@@ -167,7 +170,7 @@ fn set_repl(lua: &Lua, args: Variadic<Value>) -> mlua::Result<()> {
         return Err(raise::table("ERR redis.set_repl() requires one argument."));
     }
     let flags = lua.coerce_number(args[0].clone())?.unwrap_or(0.0);
-    if flags < 0.0 || flags > 3.0 {
+    if !(0.0..=3.0).contains(&flags) {
         let text = "ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.";
         return Err(raise::table(text));
     }

@@ -39,8 +39,8 @@ impl Place {
     pub fn of_score(score: f64) -> Self {
         let ((west, east), (south, north)) = Cell { bits: bits(score), step: STEP_MAX }.area();
         Self {
-            longitude: ((west + east) / 2.0).clamp(LONGITUDE.0, LONGITUDE.1),
-            latitude: ((south + north) / 2.0).clamp(LATITUDE.0, LATITUDE.1),
+            longitude: west.midpoint(east).clamp(LONGITUDE.0, LONGITUDE.1),
+            latitude: south.midpoint(north).clamp(LATITUDE.0, LATITUDE.1),
         }
     }
 

@@ -51,17 +51,16 @@ pub static FLUSHDB: Spec = Spec {
 
 /// Whether what goes is freed in the background.
 fn lazily(context: &Context<'_>, args: &Args<'_>) -> bool {
-    args.has("async") && !args.has("sync")
-        || context.server.config.lazyfree_lazy_user_flush && !args.has("sync")
+    !args.has("sync") && (args.has("async") || context.server.config.lazyfree_lazy_user_flush)
 }
 
 fn flushdb(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     let db = context.client.db;
-    if !context.keyspace.database(db).is_empty() {
+    if context.keyspace.database(db).is_empty() {
+        context.keyspace.flushed_nothing(db);
+    } else {
         let lazy = lazily(context, args);
         context.keyspace.change_lazily(&Effect::FlushDb { db }, lazy);
-    } else {
-        context.keyspace.flushed_nothing(db);
     }
     Ok(Reply::OK)
 }

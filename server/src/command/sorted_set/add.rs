@@ -50,7 +50,7 @@ impl Options {
         if only_new && only_old {
             return Err(NX_XX);
         }
-        if (greater && only_new) || (less && only_new) || (greater && less) {
+        if (only_new && (greater || less)) || (greater && less) {
             return Err(GT_LT_NX);
         }
         if options.increment && words > 2 {

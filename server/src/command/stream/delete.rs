@@ -57,7 +57,7 @@ fn xsetid(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> 
     if stream.last().is_some_and(|top| last < top) {
         return Err(TOP);
     }
-    if stream.len() > 0 && added.is_some_and(|added| added < stream.len()) {
+    if !stream.is_empty() && added.is_some_and(|added| added < stream.len()) {
         return Err(SHORT);
     }
     let added = added.unwrap_or(stream.entries_added);

@@ -291,11 +291,26 @@ impl<'a> Effect<'a> {
             Effect::Publish { shard, channel, message } => {
                 out.tag(126).number(u64::from(*shard)).bytes(channel).bytes(message)
             }
-            Effect::Hash { db, key, change } => return change.encode(*db, key, out),
-            Effect::Members { db, key, change } => return change.encode(*db, key, out),
-            Effect::SortedSet { db, key, change } => return change.encode(*db, key, out),
-            Effect::Stream { db, key, change } => return stream::encode(*db, key, change, out),
-            Effect::HyperLogLog { .. } => return self.encode_hyperloglog(out),
+            Effect::Hash { db, key, change } => {
+                change.encode(*db, key, out);
+                out
+            }
+            Effect::Members { db, key, change } => {
+                change.encode(*db, key, out);
+                out
+            }
+            Effect::SortedSet { db, key, change } => {
+                change.encode(*db, key, out);
+                out
+            }
+            Effect::Stream { db, key, change } => {
+                stream::encode(*db, key, change, out);
+                out
+            }
+            Effect::HyperLogLog { .. } => {
+                self.encode_hyperloglog(out);
+                out
+            }
         };
     }
 

@@ -80,7 +80,7 @@ impl Listpack {
             let length = item_length(bytes.get(at..size - 1)?)?;
             let back = back_length(length);
             let end = at.checked_add(length + back)?;
-            if end > size - 1 || !read_back(bytes, end).is_some_and(|(told, _)| told == length) {
+            if end > size - 1 || read_back(bytes, end).is_none_or(|(told, _)| told != length) {
                 return None;
             }
             at = end;

@@ -119,6 +119,7 @@ impl SortedSet {
         })
     }
 
+    #[allow(clippy::iter_without_into_iter)] // it is walked by name only
     pub fn iter(&self) -> Items<'_> {
         self.range(0, self.len(), false)
     }

@@ -51,10 +51,6 @@ impl<'b> Entry<'b> {
         })
     }
 
-    pub fn len(&self) -> usize {
-        self.count
-    }
-
     /// Where its count of items stands.
     fn end(&self) -> Option<usize> {
         let items = if self.shared_at.is_some() { self.count } else { self.count * 2 };
@@ -92,11 +88,7 @@ impl Block {
             if !ordered || block.integer(end) != Some(items) {
                 return None;
             }
-            if entry.deleted {
-                deleted += 1
-            } else {
-                live += 1
-            }
+            *if entry.deleted { &mut deleted } else { &mut live } += 1;
             (last, at) = (Some(entry.id), block.0.next(end));
         }
         (live == head.count && deleted == head.deleted && live > 0).then_some(block)
@@ -204,7 +196,6 @@ impl Block {
         let names = fields.iter().step_by(2);
         let mut shared = std::iter::successors(Some(head.fields_at), |at| self.0.next(*at));
         let same = count == head.fields && names.zip(&mut shared).all(|(name, at)| self.0.get(at).is(name));
-        drop(shared);
         self.note(head.count + 1, head.deleted);
         let pack = &mut self.0;
         pack.push_integer(if same { SAME_FIELDS } else { 0 });
