@@ -40,6 +40,7 @@ const OURS: &[&str] = &[
     "requirepass-file",
     "set-max-listpack-entries",
     "set-max-listpack-value",
+    "shard-name",
     "zone",
     "zookeeper",
 ];

@@ -232,6 +232,48 @@ impl<'a> Effect<'a> {
     /// Append the encoding to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let out = &mut Out(out);
+        match self {
+            Effect::Hash { db, key, change } => change.encode(*db, key, out),
+            Effect::Members { db, key, change } => change.encode(*db, key, out),
+            Effect::SortedSet { db, key, change } => change.encode(*db, key, out),
+            Effect::Stream { db, key, change } => stream::encode(*db, key, change, out),
+            Effect::HyperLogLog { .. } => self.encode_hyperloglog(out),
+            Effect::ListPush { .. }
+            | Effect::ListPop { .. }
+            | Effect::ListSet { .. }
+            | Effect::ListInsert { .. }
+            | Effect::ListRemove { .. }
+            | Effect::ListTrim { .. } => self.encode_list(out),
+            _ => self.encode_general(out),
+        }
+    }
+
+    fn encode_list(&self, out: &mut Out<'_>) {
+        let n = u64::from;
+        match self {
+            Effect::ListPush { db, key, end, items } => {
+                out.tag(13).number(n(*db)).bytes(key).end(*end).items(items)
+            }
+            Effect::ListPop { db, key, end, count } => {
+                out.tag(14).number(n(*db)).bytes(key).end(*end).number(*count)
+            }
+            Effect::ListSet { db, key, index, item } => {
+                out.tag(15).number(n(*db)).bytes(key).number(*index).bytes(item)
+            }
+            Effect::ListInsert { db, key, index, item } => {
+                out.tag(16).number(n(*db)).bytes(key).number(*index).bytes(item)
+            }
+            Effect::ListRemove { db, key, end, count, item } => {
+                out.tag(17).number(n(*db)).bytes(key).end(*end).number(*count).bytes(item)
+            }
+            Effect::ListTrim { db, key, start, length } => {
+                out.tag(18).number(n(*db)).bytes(key).number(*start).number(*length)
+            }
+            _ => unreachable!("every other effect is encoded elsewhere"),
+        };
+    }
+
+    fn encode_general(&self, out: &mut Out<'_>) {
         let n = u64::from;
         match self {
             Effect::Set { db, key, value, deadline } => {
@@ -259,24 +301,6 @@ impl<'a> Effect<'a> {
                     None => out,
                 }
             }
-            Effect::ListPush { db, key, end, items } => {
-                out.tag(13).number(n(*db)).bytes(key).end(*end).items(items)
-            }
-            Effect::ListPop { db, key, end, count } => {
-                out.tag(14).number(n(*db)).bytes(key).end(*end).number(*count)
-            }
-            Effect::ListSet { db, key, index, item } => {
-                out.tag(15).number(n(*db)).bytes(key).number(*index).bytes(item)
-            }
-            Effect::ListInsert { db, key, index, item } => {
-                out.tag(16).number(n(*db)).bytes(key).number(*index).bytes(item)
-            }
-            Effect::ListRemove { db, key, end, count, item } => {
-                out.tag(17).number(n(*db)).bytes(key).end(*end).number(*count).bytes(item)
-            }
-            Effect::ListTrim { db, key, start, length } => {
-                out.tag(18).number(n(*db)).bytes(key).number(*start).number(*length)
-            }
             Effect::Integer { db, key, number } => out.tag(19).number(n(*db)).bytes(key).signed(*number),
             Effect::FunctionLoad { name, code } => out.tag(120).bytes(name).bytes(code),
             Effect::FunctionDelete { name } => out.tag(121).bytes(name),
@@ -291,26 +315,7 @@ impl<'a> Effect<'a> {
             Effect::Publish { shard, channel, message } => {
                 out.tag(126).number(u64::from(*shard)).bytes(channel).bytes(message)
             }
-            Effect::Hash { db, key, change } => {
-                change.encode(*db, key, out);
-                out
-            }
-            Effect::Members { db, key, change } => {
-                change.encode(*db, key, out);
-                out
-            }
-            Effect::SortedSet { db, key, change } => {
-                change.encode(*db, key, out);
-                out
-            }
-            Effect::Stream { db, key, change } => {
-                stream::encode(*db, key, change, out);
-                out
-            }
-            Effect::HyperLogLog { .. } => {
-                self.encode_hyperloglog(out);
-                out
-            }
+            _ => unreachable!("every other effect is encoded elsewhere"),
         };
     }
 
