@@ -3,7 +3,8 @@
 //! Contract: any bytes may come in; what is damaged is an error, never a panic, and takes no more memory than what it
 //! could have been packed from. Streams keep their type: only their compressed parts are unpacked.
 
-use super::{RdbError, decode_length, encode_length, encode_string, take};
+use super::listpack::Listpack;
+use super::{RdbError, decode_length, encode_length, encode_string, stream, take};
 use crate::value::float;
 
 pub(super) const STRING: u8 = 0;
@@ -18,13 +19,10 @@ const SET_INTSET: u8 = 11;
 const SORTED_SET_ZIPLIST: u8 = 12;
 const HASH_ZIPLIST: u8 = 13;
 const LIST_QUICKLIST: u8 = 14;
-const STREAM: u8 = 15;
 const HASH_LISTPACK: u8 = 16;
 const SORTED_SET_LISTPACK: u8 = 17;
 const LIST_QUICKLIST_2: u8 = 18;
-const STREAM_2: u8 = 19;
 const SET_LISTPACK: u8 = 20;
-const STREAM_3: u8 = 21;
 
 type Result<T> = std::result::Result<T, RdbError>;
 type Items = Vec<Vec<u8>>;
@@ -58,7 +56,7 @@ pub fn plain(kind: u8, input: &mut &[u8]) -> Result<(u8, Vec<u8>)> {
         SORTED_SET_ZIPLIST => scored(&ziplist(&string(input)?)?, &mut out)?,
         SORTED_SET_LISTPACK => scored(&listpack(&string(input)?)?, &mut out)?,
         LIST_QUICKLIST | LIST_QUICKLIST_2 => packed(&quicklist(kind, input)?, 1, LIST, &mut out)?,
-        STREAM | STREAM_2 | STREAM_3 => {
+        stream::FIRST | stream::SECOND | stream::THIRD => {
             copy_stream(kind, input, &mut out)?;
             kind
         }
@@ -279,51 +277,10 @@ fn ziplist(bytes: &[u8]) -> Result<Items> {
     Ok(items)
 }
 
-/// A list of the newer packed form: each entry ends with its own length.
+/// A list of the newer packed form.
 fn listpack(bytes: &[u8]) -> Result<Items> {
-    let mut input = bytes;
-    let header: [u8; 6] = fixed(&mut input)?;
-    if bytes.len() != u32::from_le_bytes([header[0], header[1], header[2], header[3]]) as usize {
-        return Err(RdbError::Damaged);
-    }
-    let mut items = Items::new();
-    while input != [255] {
-        let before = input.len();
-        let code = take(&mut input, 1)?[0];
-        let text = match code {
-            0x80..0xc0 => Some(usize::from(code & 0x3f)),
-            0xe0..0xf0 => Some(usize::from(code & 0x0f) << 8 | usize::from(take(&mut input, 1)?[0])),
-            0xf0 => Some(u32::from_le_bytes(fixed(&mut input)?) as usize),
-            _ => None,
-        };
-        let item = if let Some(length) = text {
-            take(&mut input, length)?.to_vec()
-        } else {
-            let number = match code {
-                0..0x80 => i64::from(code),
-                0xc0..0xe0 => {
-                    let number = i64::from(code & 0x1f) << 8 | i64::from(take(&mut input, 1)?[0]);
-                    if number < 1 << 12 { number } else { number - (1 << 13) }
-                }
-                0xf1 => i64::from(i16::from_le_bytes(fixed(&mut input)?)),
-                0xf2 => small(take(&mut input, 3)?),
-                0xf3 => i64::from(i32::from_le_bytes(fixed(&mut input)?)),
-                0xf4 => i64::from_le_bytes(fixed(&mut input)?),
-                _ => return Err(RdbError::Damaged),
-            };
-            itoa::Buffer::new().format(number).as_bytes().to_vec()
-        };
-        let back = match before - input.len() {
-            0..128 => 1,
-            128..16_384 => 2,
-            16_384..2_097_152 => 3,
-            2_097_152..268_435_456 => 4,
-            _ => 5,
-        };
-        take(&mut input, back)?;
-        items.push(item);
-    }
-    Ok(items)
+    let pack = Listpack::read(bytes).ok_or(RdbError::Damaged)?;
+    Ok(pack.iter().map(|item| item.bytes().into_owned()).collect())
 }
 
 /// An integer of three bytes.
@@ -344,12 +301,12 @@ fn copy_stream(kind: u8, input: &mut &[u8], out: &mut Vec<u8>) -> Result<()> {
     };
     copy_strings(input, out, 2)?;
     // Length and last id; later the first id, the greatest deleted one and the entries ever added too.
-    for _ in 0..if kind == STREAM { 3 } else { 8 } {
+    for _ in 0..if kind == stream::FIRST { 3 } else { 8 } {
         number(input, out)?;
     }
     for _ in 0..number(input, out)? {
         encode_string(&string(input)?, out);
-        for _ in 0..if kind == STREAM { 2 } else { 3 } {
+        for _ in 0..if kind == stream::FIRST { 2 } else { 3 } {
             number(input, out)?;
         }
         // Pending entries: id, time, deliveries.
@@ -360,7 +317,7 @@ fn copy_stream(kind: u8, input: &mut &[u8], out: &mut Vec<u8>) -> Result<()> {
         // Consumers: name, when they were seen and active, and their pending ids.
         for _ in 0..number(input, out)? {
             encode_string(&string(input)?, out);
-            raw(input, out, if kind == STREAM_3 { 16 } else { 8 })?;
+            raw(input, out, if kind == stream::THIRD { 16 } else { 8 })?;
             for _ in 0..number(input, out)? {
                 raw(input, out, 16)?;
             }
