@@ -7,6 +7,12 @@ use crate::value::End;
 pub(super) struct Out<'o>(pub &'o mut Vec<u8>);
 
 impl Out<'_> {
+    /// Let another write its part.
+    pub fn with(&mut self, write: impl FnOnce(&mut Self)) -> &mut Self {
+        write(self);
+        self
+    }
+
     pub fn tag(&mut self, tag: u8) -> &mut Self {
         self.0.push(tag);
         self

@@ -232,48 +232,6 @@ impl<'a> Effect<'a> {
     /// Append the encoding to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let out = &mut Out(out);
-        match self {
-            Effect::Hash { db, key, change } => change.encode(*db, key, out),
-            Effect::Members { db, key, change } => change.encode(*db, key, out),
-            Effect::SortedSet { db, key, change } => change.encode(*db, key, out),
-            Effect::Stream { db, key, change } => stream::encode(*db, key, change, out),
-            Effect::HyperLogLog { .. } => self.encode_hyperloglog(out),
-            Effect::ListPush { .. }
-            | Effect::ListPop { .. }
-            | Effect::ListSet { .. }
-            | Effect::ListInsert { .. }
-            | Effect::ListRemove { .. }
-            | Effect::ListTrim { .. } => self.encode_list(out),
-            _ => self.encode_general(out),
-        }
-    }
-
-    fn encode_list(&self, out: &mut Out<'_>) {
-        let n = u64::from;
-        match self {
-            Effect::ListPush { db, key, end, items } => {
-                out.tag(13).number(n(*db)).bytes(key).end(*end).items(items)
-            }
-            Effect::ListPop { db, key, end, count } => {
-                out.tag(14).number(n(*db)).bytes(key).end(*end).number(*count)
-            }
-            Effect::ListSet { db, key, index, item } => {
-                out.tag(15).number(n(*db)).bytes(key).number(*index).bytes(item)
-            }
-            Effect::ListInsert { db, key, index, item } => {
-                out.tag(16).number(n(*db)).bytes(key).number(*index).bytes(item)
-            }
-            Effect::ListRemove { db, key, end, count, item } => {
-                out.tag(17).number(n(*db)).bytes(key).end(*end).number(*count).bytes(item)
-            }
-            Effect::ListTrim { db, key, start, length } => {
-                out.tag(18).number(n(*db)).bytes(key).number(*start).number(*length)
-            }
-            _ => unreachable!("every other effect is encoded elsewhere"),
-        };
-    }
-
-    fn encode_general(&self, out: &mut Out<'_>) {
         let n = u64::from;
         match self {
             Effect::Set { db, key, value, deadline } => {
@@ -314,6 +272,41 @@ impl<'a> Effect<'a> {
             }
             Effect::Publish { shard, channel, message } => {
                 out.tag(126).number(u64::from(*shard)).bytes(channel).bytes(message)
+            }
+            Effect::Hash { db, key, change } => out.with(|out| change.encode(*db, key, out)),
+            Effect::Members { db, key, change } => out.with(|out| change.encode(*db, key, out)),
+            Effect::SortedSet { db, key, change } => out.with(|out| change.encode(*db, key, out)),
+            Effect::Stream { db, key, change } => out.with(|out| stream::encode(*db, key, change, out)),
+            Effect::HyperLogLog { .. } => out.with(|out| self.encode_hyperloglog(out)),
+            Effect::ListPush { .. }
+            | Effect::ListPop { .. }
+            | Effect::ListSet { .. }
+            | Effect::ListInsert { .. }
+            | Effect::ListRemove { .. }
+            | Effect::ListTrim { .. } => out.with(|out| self.encode_list(out)),
+        };
+    }
+
+    fn encode_list(&self, out: &mut Out<'_>) {
+        let n = u64::from;
+        match self {
+            Effect::ListPush { db, key, end, items } => {
+                out.tag(13).number(n(*db)).bytes(key).end(*end).items(items)
+            }
+            Effect::ListPop { db, key, end, count } => {
+                out.tag(14).number(n(*db)).bytes(key).end(*end).number(*count)
+            }
+            Effect::ListSet { db, key, index, item } => {
+                out.tag(15).number(n(*db)).bytes(key).number(*index).bytes(item)
+            }
+            Effect::ListInsert { db, key, index, item } => {
+                out.tag(16).number(n(*db)).bytes(key).number(*index).bytes(item)
+            }
+            Effect::ListRemove { db, key, end, count, item } => {
+                out.tag(17).number(n(*db)).bytes(key).end(*end).number(*count).bytes(item)
+            }
+            Effect::ListTrim { db, key, start, length } => {
+                out.tag(18).number(n(*db)).bytes(key).number(*start).number(*length)
             }
             _ => unreachable!("every other effect is encoded elsewhere"),
         };
