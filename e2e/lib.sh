@@ -8,7 +8,8 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(dirname "$HERE")
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/botellier
 PATH=$CACHE/bin:$PATH
-export GOFLAGS=-buildvcs=false CARGO_TARGET_DIR=$CACHE/target
+# Incremental state is large, and damaged when a compiler is killed; a checkout is compiled once.
+export GOFLAGS=-buildvcs=false CARGO_TARGET_DIR=$CACHE/target CARGO_INCREMENTAL=0
 mkdir -p "$CACHE"
 
 say() { printf '[%s] %s\n' "$(date +%T)" "$*"; }
