@@ -11,6 +11,8 @@
 
 mod feed;
 mod link;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::io;
@@ -37,6 +39,8 @@ use super::wire::{Body, Frame, Watch};
 const STUCK: Duration = Duration::from_secs(5);
 /// A process that dies ends both connections at once; the news of the second may come a little later.
 const SECOND_OPINION: Duration = Duration::from_millis(30);
+/// So long after the first connection broke the end of the second is still waited for.
+const LAST_WORD: Duration = Duration::from_secs(1);
 const CONNECT: Duration = Duration::from_secs(1);
 /// Who connects must say who he is within this time.
 const GREETING: Duration = Duration::from_secs(5);
@@ -270,14 +274,19 @@ impl Links {
             {
                 return;
             }
+            let mut ended = std::pin::pin!(async {
+                if stream.read_u8().await.ok() != Some(WATCHING) {
+                    return Err(io::ErrorKind::ConnectionAborted.into());
+                }
+                stream.read_u8().await
+            });
             let ended = tokio::select! {
-                () = gone(&mut alive) => return,
-                ended = async {
-                    if stream.read_u8().await.ok() != Some(WATCHING) {
-                        return Err(io::ErrorKind::ConnectionAborted.into());
-                    }
-                    stream.read_u8().await
-                } => ended,
+                ended = &mut ended => ended,
+                // On a busy machine a dying process may lie still between its sockets.
+                () = gone(&mut alive) => match tokio::time::timeout(LAST_WORD, ended).await {
+                    Ok(ended) => ended,
+                    Err(_) => return,
+                },
             };
             // Anything but an end in order proves nothing.
             if ended.is_err_and(|error| error.kind() == io::ErrorKind::UnexpectedEof) {
