@@ -23,6 +23,14 @@ export const suite = (redis, another) => ({
     assert.deepEqual(found.sort(), ['2', '5', 'a', 'b'])
   },
 
+  async bits() {
+    assert.equal(await redis.setbit('{b}a', 7, 1), 0)
+    assert.equal(await redis.bitcount('{b}a'), 1)
+    assert.equal(await redis.bitop('NOT', '{b}b', '{b}a'), 1)
+    assert.deepEqual(await redis.bitfield('{b}c', 'INCRBY', 'u8', 0, 300, 'GET', 'u4', 0), [44, 2])
+    assert.equal((await redis.pfadd('{b}h', 'a', 'b')) + (await redis.pfcount('{b}h')), 3)
+  },
+
   async lists() {
     assert.equal(await redis.rpush('{l}a', 'a', 'b', 'c'), 3)
     assert.deepEqual(await redis.lrange('{l}a', 0, -1), ['a', 'b', 'c'])
@@ -44,6 +52,8 @@ export const suite = (redis, another) => ({
     assert.equal(Number(await redis.zincrby('z', 10, 'one')), 11)
     assert.equal(await redis.zrevrank('z', 'one'), 0)
     assert.deepEqual((await redis.zpopmin('z')).flat().map(String), ['two', '2'])
+    assert.equal(await redis.geoadd('g', 13.361389, 38.115556, 'Palermo'), 1)
+    assert.deepEqual(await redis.geosearch('g', 'FROMLONLAT', 13, 38, 'BYRADIUS', 100, 'km'), ['Palermo'])
   },
 
   async streams() {
@@ -52,6 +62,8 @@ export const suite = (redis, another) => ({
     assert.equal(await redis.xgroup('CREATE', 'x', 'g', '0'), 'OK')
     const read = await redis.xreadgroup('GROUP', 'g', 'me', 'COUNT', 1, 'STREAMS', 'x', '>')
     assert.ok(JSON.stringify(read).includes(ids[0]))
+    assert.equal((await redis.xpending('x', 'g'))[0], 1)
+    assert.deepEqual((await redis.xautoclaim('x', 'g', 'you', 0, '0'))[1], [[ids[0], ['n', '0']]])
     assert.equal(await redis.xack('x', 'g', ids[0]), 1)
   },
 
@@ -75,6 +87,9 @@ export const suite = (redis, another) => ({
     assert.equal(await redis.add('script', 22), 42)
     assert.deepEqual(await redis.eval('return {1, "two", {3}, false}', 1, 'script'), [1, 'two', [3], null])
     await assert.rejects(redis.eval("return redis.error_reply('MINE no')", 1, 'script'), /MINE no/)
+    const library = "#!lua name=lib\nredis.register_function('half', function(k, a) return a[1] / 2 end)"
+    assert.equal(await redis.function('LOAD', 'REPLACE', library), 'lib')
+    assert.equal(await redis.fcall('half', 1, 'script', 84), 42)
   },
 
   async transactions() {

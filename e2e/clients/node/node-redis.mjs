@@ -29,6 +29,13 @@ await run({
     assert.deepEqual(keys.sort(), ['k', 'n'])
   },
 
+  async bits() {
+    assert.equal(await redis.setBit('b', 7, 1), 0)
+    assert.equal(await redis.bitCount('b'), 1)
+    assert.equal(await redis.bitOp('NOT', 'bn', 'b'), 1)
+    assert.equal((await redis.pfAdd('hll', ['a', 'b'])) + (await redis.pfCount('hll')), 3)
+  },
+
   async hashes() {
     assert.equal(await redis.hSet('h', {a: '1', b: '2'}), 2)
     assert.deepEqual({...(await redis.hGetAll('h'))}, {a: '1', b: '2'})
@@ -52,6 +59,8 @@ await run({
     await redis.zAdd('z', [{score: 1, value: 'one'}, {score: 2.5, value: 'two'}])
     assert.deepEqual(await redis.zRangeWithScores('z', 0, -1), [{value: 'one', score: 1}, {value: 'two', score: 2.5}])
     assert.equal(await redis.zIncrBy('z', 10, 'one'), 11)
+    assert.equal(await redis.geoAdd('g', {longitude: 13.361389, latitude: 38.115556, member: 'Palermo'}), 1)
+    assert.deepEqual(await redis.geoSearch('g', {longitude: 13, latitude: 38}, {radius: 100, unit: 'km'}), ['Palermo'])
   },
 
   async streams() {
@@ -60,6 +69,7 @@ await run({
     const read = await redis.xReadGroup('g', 'me', {key: 'x', id: '>'})
     assert.ok(JSON.stringify(read).includes(id))
     assert.equal((await redis.xPending('x', 'g')).pending, 1)
+    assert.equal((await redis.xAutoClaim('x', 'g', 'you', 0, '0')).messages[0].id, id)
     assert.equal(await redis.xAck('x', 'g', id), 1)
   },
 

@@ -19,8 +19,22 @@ async def types(r):
     equal(await r.smembers("s"), {"a", "b"})
     equal(await r.zadd("z", {"a": 1, "b": 2}), 2)
     equal(await r.zrange("z", 0, 0, desc=True), ["b"])
-    entry = await r.xadd("x", {"f": "v"})
-    equal(await r.xrange("x"), [(entry, {"f": "v"})])
+    equal(await r.setbit("b", 7, 1), 0)
+    equal(await r.bitcount("b"), 1)
+    equal(await r.pfadd("p", "a", "b") + await r.pfcount("p"), 3)
+    equal(await r.geoadd("g", (13.361389, 38.115556, "Palermo")), 1)
+    equal(await r.geosearch("g", longitude=13, latitude=38, radius=100, unit="km"), ["Palermo"])
+    equal(await r.hexpire("h", 100, "a"), [1])
+
+
+async def streams(r):
+    ids = [await r.xadd("x", {"n": number}) for number in range(3)]
+    equal(await r.xrange("x", min=ids[2]), [(ids[2], {"n": "2"})])
+    equal(await r.xgroup_create("x", "g", id="0"), True)
+    await r.xreadgroup("g", "me", {"x": ">"}, count=2)
+    equal(await r.xack("x", "g", ids[0]), 1)
+    equal([entry for entry, _ in (await r.xautoclaim("x", "g", "you", 0))[1]], [ids[1]])
+    equal((await r.xpending("x", "g"))["consumers"][0]["name"], "you")
 
 
 async def many_at_once(r):
@@ -29,6 +43,8 @@ async def many_at_once(r):
 
 async def scripts(r):
     equal(await r.register_script("return ARGV[1] .. KEYS[1]")(keys=["k"], args=["a"]), "ak")
+    await r.function_load("#!lua name=async\nredis.register_function('twice', function(k, a) return a[1] * 2 end)", replace=True)
+    equal(await r.fcall("twice", 0, 21), 42)
 
 
 async def transactions(r):
@@ -61,6 +77,19 @@ async def pub_sub(r):
         equal((await subscriber.get_message(timeout=5))["data"], "hello")
 
 
+async def tracking(r):
+    """A connection is told to redirect what becomes invalid to a subscriber."""
+    async with r.pubsub() as subscriber, r.client() as reader:
+        await subscriber.subscribe("__redis__:invalidate")
+        equal((await subscriber.get_message(timeout=5))["type"], "subscribe")
+        (listener,) = [line["id"] for line in await r.client_list() if line["sub"] == "1"]
+        equal(await reader.client_tracking_on(clientid=int(listener)), True)
+        equal(await reader.get("tracked"), None)
+        await r.set("tracked", "new")
+        told = await subscriber.get_message(timeout=5)
+        equal((told["channel"], told["data"]), ("__redis__:invalidate", ["tracked"]))
+
+
 async def failover(r):
     if not os.environ.get("FAILOVER"):
         return False
@@ -78,7 +107,7 @@ async def failover(r):
 async def main():
     failures = 0
     async with Redis(host=HOST, port=PORT, protocol=3, decode_responses=True) as r:
-        for check in (types, many_at_once, scripts, transactions, blocking, pub_sub, failover):
+        for check in (types, streams, many_at_once, scripts, transactions, blocking, pub_sub, tracking, failover):
             try:
                 if await check(r) is not False:
                     passed(check.__name__)

@@ -3,7 +3,8 @@
 import os
 
 import redis
-from checks import equal, run, write_through_failover
+from checks import equal, eventually, run, write_through_failover
+from redis.cache import CacheConfig
 from redis.cluster import ClusterNode, RedisCluster
 from suite import Suite
 
@@ -28,9 +29,19 @@ def sharded_pub_sub():
     equal(subscriber.get_sharded_message(timeout=5)["data"], "hello")
 
 
+def tracking():
+    nodes = [ClusterNode(host, int(port)) for host, port in NODES]
+    caching = RedisCluster(startup_nodes=nodes, protocol=3, cache_config=CacheConfig(), decode_responses=True)
+    client.set("tracked", "old")
+    equal([caching.get("tracked") for _ in range(3)], ["old"] * 3)
+    client.set("tracked", "new")
+    eventually("an invalidation", lambda: caching.get("tracked") == "new")
+    caching.close()
+
+
 def failover():
     return write_through_failover(client, (redis.RedisError, redis.exceptions.SlotNotCoveredError))
 
 
 # Transactions in Cluster mode are one slot's; those of the suite keep to one.
-run(slots, *suite.all(), sharded_pub_sub, failover)
+run(slots, *suite.all(), sharded_pub_sub, tracking, failover)

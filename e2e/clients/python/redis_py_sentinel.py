@@ -3,7 +3,8 @@
 import os
 
 import redis
-from checks import equal, run, write_through_failover
+from checks import equal, eventually, run, write_through_failover
+from redis.cache import CacheConfig
 from redis.sentinel import MasterNotFoundError, Sentinel
 from suite import Suite
 
@@ -24,9 +25,17 @@ def replicas():
         equal(redis.Redis(host=host, port=port, decode_responses=True).role()[0], "slave")
 
 
+def tracking():
+    with sentinel.master_for(NAME, protocol=3, cache_config=CacheConfig()) as caching:
+        client.set("tracked", "old")
+        equal([caching.get("tracked") for _ in range(3)], ["old"] * 3)
+        client.set("tracked", "new")
+        eventually("an invalidation", lambda: caching.get("tracked") == "new")
+
+
 def failover():
     errors = (redis.ConnectionError, redis.TimeoutError, redis.ReadOnlyError, MasterNotFoundError)
     return write_through_failover(client, errors)
 
 
-run(masters, replicas, *Suite(client).all(), failover)
+run(masters, replicas, *Suite(client).all(), tracking, failover)

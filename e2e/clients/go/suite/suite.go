@@ -90,6 +90,9 @@ func streams(ctx context.Context, r redis.UniversalClient) {
 	group := &redis.XReadGroupArgs{Group: "g", Consumer: "me", Streams: []string{"x", ">"}, Count: 1}
 	Equal(Must(r.XReadGroup(ctx, group).Result())[0].Messages[0].ID, first)
 	Equal(Must(r.XPending(ctx, "x", "g").Result()).Count, int64(1))
+	claim := &redis.XAutoClaimArgs{Stream: "x", Group: "g", Start: "0", Consumer: "you"}
+	claimed, _, err := r.XAutoClaim(ctx, claim).Result()
+	True("the entry is claimed", err == nil && len(claimed) == 1 && claimed[0].ID == first)
 	Equal(Must(r.XAck(ctx, "x", "g", first).Result()), int64(1))
 	Equal(Must(r.XInfoGroups(ctx, "x").Result())[0].Lag, int64(1))
 	Must(r.XInfoStreamFull(ctx, "x", 10).Result())

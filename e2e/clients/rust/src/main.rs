@@ -20,11 +20,17 @@ fn strings(r: &mut Connection) -> Outcome {
     equal(r.set_nx::<_, _, bool>("k", "w")?, false)?;
     equal(r.incr::<_, _, i64>("n", 42)?, 42)?;
     equal(r.mget::<_, (String, Option<String>)>(&["k", "none"])?, ("v".into(), None))?;
-    equal(r.setbit::<_, bool>("bits", 7, true)?, false)?;
     equal(
         r.scan_match::<_, String>("[kn]")?.collect::<Result<HashSet<_>, _>>()?,
         ["k".into(), "n".into()].into(),
     )
+}
+
+fn bits(r: &mut Connection) -> Outcome {
+    equal(r.setbit::<_, bool>("b", 9, true)?, false)?;
+    equal(r.bitcount::<_, usize>("b")?, 1)?;
+    equal(r.bit_not::<_, _, usize>("bn", "b")?, 2)?;
+    equal(r.pfadd::<_, _, usize>("hll", &["a", "b"])? + r.pfcount::<_, usize>("hll")?, 3)
 }
 
 fn hashes(r: &mut Connection) -> Outcome {
@@ -59,13 +65,18 @@ fn streams(r: &mut Connection) -> Outcome {
     let options = StreamReadOptions::default().group("g", "me").count(1);
     let read: StreamReadReply = r.xread_options(&["x"], &[">"], &options)?;
     equal(&read.keys[0].ids[0].id, &first)?;
+    let claimed: Value = redis::cmd("XAUTOCLAIM").arg(&["x", "g", "you", "0", "0"]).query(r)?;
+    that("the entry is claimed", format!("{claimed:?}").contains(&first))?;
     equal(r.xack::<_, _, _, usize>("x", "g", &[first])?, 1)
 }
 
 fn scripts(r: &mut Connection) -> Outcome {
     let add = Script::new("return redis.call('INCRBY', KEYS[1], ARGV[1])");
     equal(add.key("script").arg(20).invoke::<i64>(r)?, 20)?;
-    equal(add.key("script").arg(22).invoke::<i64>(r)?, 42)
+    equal(add.key("script").arg(22).invoke::<i64>(r)?, 42)?;
+    let library = "#!lua name=lib\nredis.register_function('half', function(k, a) return a[1] / 2 end)";
+    redis::cmd("FUNCTION").arg(&["LOAD", "REPLACE", library]).exec(r)?;
+    equal(redis::cmd("FCALL").arg(&["half", "1", "script", "84"]).query::<i64>(r)?, 42)
 }
 
 fn transactions(r: &mut Connection) -> Outcome {
@@ -168,8 +179,9 @@ async fn failover() -> Outcome {
 async fn main() {
     let mut results = checks::Results::default();
     let mut r = checks::client().and_then(|client| Ok(client.get_connection()?)).expect("a connection");
-    let synchronous: [(&str, fn(&mut Connection) -> Outcome); 9] = [
+    let synchronous: [(&str, fn(&mut Connection) -> Outcome); 10] = [
         ("strings", strings),
+        ("bits", bits),
         ("hashes", hashes),
         ("lists", lists),
         ("sets", sets),

@@ -14,6 +14,7 @@ import redis.clients.jedis.StreamEntryID;
 import redis.clients.jedis.args.ListDirection;
 import redis.clients.jedis.csc.CacheConfig;
 import redis.clients.jedis.exceptions.JedisDataException;
+import redis.clients.jedis.params.XAutoClaimParams;
 import redis.clients.jedis.params.XReadGroupParams;
 import redis.clients.jedis.params.XReadParams;
 import redis.clients.jedis.params.ZRangeParams;
@@ -78,6 +79,8 @@ final class JedisProgram {
         var read = redis.xreadGroup("g", "me", group, Map.of("x", StreamEntryID.XREADGROUP_UNDELIVERED_ENTRY));
         Checks.equal(read.get(0).getValue().get(0).getID(), first);
         Checks.equal(redis.xpending("x", "g").getTotal(), 1L);
+        var all = XAutoClaimParams.xAutoClaimParams();
+        Checks.equal(redis.xautoclaim("x", "g", "you", 0, new StreamEntryID(0), all).getValue().get(0).getID(), first);
         Checks.equal(redis.xack("x", "g", first), 1L);
         Checks.equal(redis.xinfoStream("x").getLength(), 2L);
     }
@@ -86,11 +89,18 @@ final class JedisProgram {
         var told = new LinkedBlockingQueue<String>();
         var subscriber = new JedisPubSub() {
             @Override public void onSubscribe(String channel, int count) { told.add("at " + channel); }
+            @Override public void onPSubscribe(String pattern, int count) { told.add("at " + pattern); }
             @Override public void onMessage(String channel, String message) { told.add(message); }
+            @Override public void onPMessage(String pattern, String channel, String message) { told.add(pattern); }
         };
         var thread = new Thread(() -> redis.subscribe(subscriber, "news"));
         thread.start();
         Checks.equal(told.poll(10, TimeUnit.SECONDS), "at news");
+        subscriber.psubscribe("n?ws.*");
+        Checks.equal(told.poll(10, TimeUnit.SECONDS), "at n?ws.*");
+        Checks.equal(redis.publish("news.at", "hello"), 1L);
+        Checks.equal(told.poll(10, TimeUnit.SECONDS), "n?ws.*");
+        subscriber.punsubscribe();
         Checks.equal(redis.publish("news", "hello"), 1L);
         Checks.equal(told.poll(10, TimeUnit.SECONDS), "hello");
         subscriber.unsubscribe();

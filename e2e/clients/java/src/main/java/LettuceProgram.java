@@ -9,6 +9,7 @@ import io.lettuce.core.ScoredValue;
 import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.SetArgs;
 import io.lettuce.core.TrackingArgs;
+import io.lettuce.core.XAutoClaimArgs;
 import io.lettuce.core.XReadArgs;
 import io.lettuce.core.XReadArgs.StreamOffset;
 import io.lettuce.core.api.StatefulRedisConnection;
@@ -40,6 +41,13 @@ final class LettuceProgram {
         Checks.equal(redis.set("k", "w", SetArgs.Builder.nx()), null);
         Checks.equal(redis.incrby("n", 42), 42L);
         Checks.equal(redis.mget("k", "none"), List.of(KeyValue.just("k", "v"), KeyValue.empty("none")));
+    }
+
+    static void bits() {
+        Checks.equal(redis.setbit("b", 7, 1), 0L);
+        Checks.equal(redis.bitcount("b"), 1L);
+        Checks.equal(redis.bitopNot("bn", "b"), 1L);
+        Checks.equal(redis.pfadd("hll", "a", "b") + redis.pfcount("hll"), 3L);
     }
 
     static void hashes() {
@@ -75,6 +83,8 @@ final class LettuceProgram {
         var read = redis.xreadgroup(Consumer.from("g", "me"), StreamOffset.lastConsumed("x"));
         Checks.equal(read.get(0).getId(), first);
         Checks.equal(redis.xpending("x", "g").getCount(), 1L);
+        var claim = XAutoClaimArgs.Builder.xautoclaim(Consumer.from("g", "you"), 0, "0");
+        Checks.equal(redis.xautoclaim("x", claim).getMessages().get(0).getId(), first);
         Checks.equal(redis.xack("x", "g", first), 1L);
     }
 
@@ -174,7 +184,7 @@ final class LettuceProgram {
 
     public static void main(String[] arguments) {
         var checks = new Checks()
-            .add("strings", LettuceProgram::strings).add("hashes", LettuceProgram::hashes)
+            .add("strings", LettuceProgram::strings).add("bits", LettuceProgram::bits).add("hashes", LettuceProgram::hashes)
             .add("lists", LettuceProgram::lists).add("sets", LettuceProgram::sets)
             .add("sorted_sets", LettuceProgram::sortedSets).add("streams", LettuceProgram::streams)
             .add("pub_sub", LettuceProgram::pubSub).add("scripts", LettuceProgram::scripts)
