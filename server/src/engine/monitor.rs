@@ -31,12 +31,14 @@ impl Engine {
             line.push(' ');
             line.push_str(&quote(word));
         }
+        // Nobody sees a command whose forerunners may yet be lost.
+        let after = self.newest();
         for id in self.clients.monitors.clone() {
             let line = Reply::Status(line.clone());
             if id == client.id {
-                client.push(line, 0);
+                client.push(line, after);
             } else if let Some(monitor) = self.clients.get_mut(id) {
-                monitor.push(line, 0);
+                monitor.push(line, after);
             }
         }
     }
@@ -115,22 +117,23 @@ impl Engine {
         }
     }
 
-    /// Tell a client, or the one that it redirects to, what is stale.
+    /// Tell a client, or the one that it redirects to, what is stale: as soon as what made it so is committed.
     fn tell(&mut self, id: ClientId, stale: Stale, current: &mut Client) {
+        let after = self.newest();
         let Some(client) = find(&mut self.clients, id, current) else { return };
         let redirect = client.tracking.as_ref().and_then(|tracking| tracking.redirect);
         let Some(to) = redirect else {
             if client.protocol == Protocol::Resp3 {
-                client.push(Reply::Push(vec![Reply::bulk(INVALIDATE), reply(stale)]), 0);
+                client.push(Reply::Push(vec![Reply::bulk(INVALIDATE), reply(stale)]), after);
             }
             return;
         };
         if let Some(listener) = find(&mut self.clients, to, current) {
             if listener.protocol == Protocol::Resp3 {
-                listener.push(Reply::Push(vec![Reply::bulk(INVALIDATE), reply(stale)]), 0);
+                listener.push(Reply::Push(vec![Reply::bulk(INVALIDATE), reply(stale)]), after);
             } else if listener.subscriptions() > 0 {
                 let message = vec![Reply::bulk("message"), Reply::bulk(CHANNEL), reply(stale)];
-                listener.push(Reply::Push(message), 0);
+                listener.push(Reply::Push(message), after);
             }
             return;
         }
@@ -140,7 +143,7 @@ impl Engine {
             }
             if client.protocol == Protocol::Resp3 {
                 let broken = vec![Reply::bulk("tracking-redir-broken"), Reply::Int(to as i64)];
-                client.push(Reply::Push(broken), 0);
+                client.push(Reply::Push(broken), after);
             }
         }
     }
