@@ -12,74 +12,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use common::client::{Answer, Client};
-use common::process::{Server, free_port};
+use common::cluster::Cluster;
+use common::process::Server;
 use common::wait_for;
-use common::zookeeper::ZooKeeper;
-use tempfile::TempDir;
-
-struct Cluster {
-    zookeeper: ZooKeeper,
-    nodes: Vec<Server>,
-    dir: TempDir,
-}
-
-impl Cluster {
-    fn start(nodes: usize, extra: &[&str]) -> Self {
-        let dir = TempDir::new().unwrap();
-        let zookeeper = ZooKeeper::start(&dir.path().join("zookeeper"));
-        let connect = format!("{}/store", zookeeper.address());
-        let mut cluster = Self { zookeeper, nodes: Vec::new(), dir };
-        for number in 0..nodes {
-            let id = format!("node-{number}");
-            let replication = free_port().to_string();
-            let mut args = vec!["--zookeeper", &connect, "--node-id", &id, "--announce-host", "127.0.0.1"];
-            args.extend(["--replication-port", &replication, "--durability", "required"]);
-            args.extend(extra);
-            let mut node = Server::new(&cluster.dir.path().join(&id), &args);
-            node.start();
-            cluster.nodes.push(node);
-        }
-        cluster
-    }
-
-    fn role(&self, number: usize) -> Option<String> {
-        self.nodes[number].info("botellier_role")
-    }
-
-    fn find(&self, role: &str) -> Option<usize> {
-        (0..self.nodes.len()).find(|number| self.role(*number).as_deref() == Some(role))
-    }
-
-    /// The node that leads, once it takes writes.
-    fn leader(&self) -> usize {
-        wait_for("a leader that takes writes", || {
-            let leader = self.find("leader")?;
-            let mut client = Client::connect(self.nodes[leader].port, Duration::from_secs(2)).ok()?;
-            client.call(&["SET", "probe", "1"]).ok()?.is_ok().then_some(leader)
-        })
-    }
-
-    fn synced(&self) -> usize {
-        wait_for("a synced replica", || self.find("synced"))
-    }
-
-    /// All nodes show what the leader has written so far: the log is in one order, so its last record is enough.
-    fn wait_level(&self) {
-        static TURN: AtomicUsize = AtomicUsize::new(0);
-        let mark = TURN.fetch_add(1, Ordering::Relaxed).to_string();
-        wait_for("a write", || {
-            let leader = self.find("leader")?;
-            let mut client = Client::connect(self.nodes[leader].port, Duration::from_secs(2)).ok()?;
-            client.call(&["SET", "mark", &mark]).ok().filter(Answer::is_ok)
-        });
-        for node in &self.nodes {
-            wait_for("a node to be level", || {
-                let mut client = Client::connect(node.port, Duration::from_secs(2)).ok()?;
-                (client.call(&["GET", "mark"]).ok()?.text() == Some(&mark)).then_some(())
-            });
-        }
-    }
-}
 
 /// Writes distinct keys one after the other to whoever leads, and remembers what was acknowledged.
 struct Writer {

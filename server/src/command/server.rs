@@ -5,6 +5,8 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use parking_lot::Mutex;
+
 use super::acl;
 use super::observe::Observed;
 use super::spec::{Flags, Spec};
@@ -89,9 +91,21 @@ pub struct Replica {
     pub copying: bool,
 }
 
+/// The settings in force, to be read without the engine: a script may have that for long.
+#[derive(Debug, Clone)]
+pub struct Settings(Arc<Mutex<Arc<Config>>>);
+
+impl Settings {
+    pub fn now(&self) -> Arc<Config> {
+        self.0.lock().clone()
+    }
+}
+
 /// The server around the key space.
 pub struct Server {
     pub config: Arc<Config>,
+    /// The same, for whoever must not wait for the engine.
+    pub settings: Settings,
     pub status: Status,
     pub started: Instant,
     pub pause: Option<Pause>,
@@ -165,8 +179,10 @@ impl Server {
         observed.configure(&config);
         // The node checks them before; if that was not done nobody gets in.
         let users = acl::configured(&config).unwrap_or_else(|_| Users::new(User::new(b"default", false)));
+        let settings = Settings(Arc::new(Mutex::new(config.clone())));
         Self {
             config,
+            settings,
             status: Status::default(),
             started: Instant::now(),
             pause: None,
@@ -196,6 +212,7 @@ impl Server {
     /// The settings change.
     pub fn configure(&mut self, config: Arc<Config>) {
         self.observed.configure(&config);
+        self.settings.0.lock().clone_from(&config);
         self.config = config;
     }
 

@@ -7,7 +7,7 @@
 //!
 //! Deliberately absent: opinions. Nothing here knows what a role is.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
@@ -25,6 +25,8 @@ const NODES: &str = "/nodes";
 /// A member that answers nothing for so long is cut off: another one is asked. Waiting for the session's own word would
 /// take four seconds.
 const ANSWER_TIME_MAX: Duration = Duration::from_millis(1_500);
+/// A write that takes longer is worth a line: a failover waits for it.
+const SLOW: Duration = Duration::from_millis(200);
 /// After so long without news the member is asked something.
 const PROBE_AFTER: Duration = Duration::from_secs(1);
 /// How long an answer to a write that was under way may still take after its connection was lost.
@@ -360,7 +362,12 @@ async fn write(client: Client, config: Config, expected: Option<i32>) -> WriteOu
             }
         }
     };
-    match in_time(answer).await {
+    let began = Instant::now();
+    let answer = in_time(answer).await;
+    if began.elapsed() > SLOW {
+        tracing::warn!(took = ?began.elapsed(), "ZooKeeper is slow to answer a write");
+    }
+    match answer {
         Ok(version) => WriteOutcome::Won { version },
         Err(Error::BadVersion | Error::NodeExists | Error::NoNode) => WriteOutcome::Lost,
         Err(error) => {

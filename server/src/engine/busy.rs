@@ -22,6 +22,9 @@ pub(super) struct Current {
     pub counts: (usize, usize),
 }
 
+/// Nobody waits longer for a script whose node takes another part.
+const YIELD_AFTER: Duration = Duration::from_millis(10);
+
 const BUSY_SCRIPT: Failure =
     Failure::new("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.");
 const BUSY_FUNCTION: Failure =
@@ -51,9 +54,12 @@ impl Engine {
     pub(super) fn script_goes_on(&mut self) -> Option<&'static str> {
         let limit = Duration::from_millis(self.server.config.busy_reply_threshold);
         let current = self.scripts.current.as_mut()?;
+        if current.killed.is_none() && current.since.elapsed() >= YIELD_AFTER && self.desk.is_wanted() {
+            current.killed = Some("ERR Script killed: this node takes another part in the store.");
+        }
         if !current.busy {
             if current.since.elapsed() < limit {
-                return None;
+                return current.killed;
             }
             current.busy = true;
             tracing::warn!(
@@ -73,11 +79,28 @@ impl Engine {
 
     /// The script ended: what was handed in meanwhile is done.
     pub(super) fn script_ended(&mut self) {
-        let was_busy = self.is_busy();
-        self.scripts.current = None;
-        if was_busy {
+        let Some(current) = self.scripts.current.take() else { return };
+        if current.busy {
             self.left = self.desk.close();
         }
+        if current.dirty && current.killed.is_some() {
+            self.tear();
+        }
+    }
+
+    /// A script was ended half way after it wrote. Half of it must not last, and memory has it already: nothing is
+    /// executed any more until the data is made anew from the log, or the process ends.
+    fn tear(&mut self) {
+        self.torn = true;
+        self.keyspace.clear_record();
+        self.keyspace.touched.clear();
+        self.keyspace.events.clear();
+        drop(self.server.pubsub.take_mail());
+    }
+
+    /// Whether memory is ahead of the log, by half a script.
+    pub fn is_torn(&self) -> bool {
+        self.torn
     }
 
     /// Jobs that were left when a script ended, done when its client was served.

@@ -3,8 +3,11 @@
 //! The engine's lock belongs to the thread that runs the script, so whoever needs the engine then hands in a job, and
 //! that thread does it between two instructions of the script. The engine refuses all but a few commands meanwhile
 //! (`BUSY`). Jobs that are left when the script ends are done then: none is ever lost.
+//!
+//! Who takes another part in the store can't wait for scripts: they end while somebody wants the engine for that.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -16,6 +19,16 @@ pub type Job = Box<dyn FnOnce(&mut Engine) + Send>;
 pub struct Desk {
     open: AtomicBool,
     jobs: Mutex<Vec<Job>>,
+    wanted: AtomicUsize,
+}
+
+/// No script goes on for long as long as this lives.
+pub struct Wanted(Arc<Desk>);
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        self.0.wanted.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Desk {
@@ -31,6 +44,16 @@ impl Desk {
         }
         jobs.push(job);
         Ok(())
+    }
+
+    /// The engine is needed whatever a script does with it: whoever asks takes its lock next.
+    pub fn want(self: &Arc<Self>) -> Wanted {
+        self.wanted.fetch_add(1, Ordering::AcqRel);
+        Wanted(self.clone())
+    }
+
+    pub(super) fn is_wanted(&self) -> bool {
+        self.wanted.load(Ordering::Acquire) > 0
     }
 
     pub(super) fn open(&self) {

@@ -106,7 +106,7 @@ impl Engine {
                  this context"
             )));
         }
-        let drained = self.drained.then_some(self.keyspace.now + DRAIN_MS_MAX);
+        let drained = (self.drained || self.torn).then_some(self.keyspace.now + DRAIN_MS_MAX);
         let until = drained.or_else(|| self.server.paused_until(spec, flags, self.keyspace.now));
         if let Some(until) = until {
             return Pass::Pause(until);

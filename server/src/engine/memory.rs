@@ -85,7 +85,7 @@ impl Engine {
 
     /// Whether nothing may change but by a command: while writes are paused, and while the part is handed over.
     pub(super) fn stands_still(&self) -> bool {
-        self.drained || self.server.pause.is_some_and(|pause| pause.until > self.keyspace.now)
+        self.drained || self.torn || self.server.pause.is_some_and(|pause| pause.until > self.keyspace.now)
     }
 
     /// Whether a command may not run because it needs memory and there is none.

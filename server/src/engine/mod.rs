@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub use blocking::Acks;
-pub use desk::{Desk, Job};
+pub use desk::{Desk, Job, Wanted};
 pub use journal::{Forgetful, Journal};
 
 use crate::command::server::Server;
@@ -91,6 +91,8 @@ pub struct Engine {
     /// Lets others use the thread's event loop while a script has the thread.
     pub step_aside: Option<fn()>,
     left: Vec<Job>,
+    /// A script was ended half way: see [`Engine::is_torn`].
+    torn: bool,
     orders: Vec<(ClientId, Order)>,
     /// When the last command ended, and the next began.
     mark: Instant,
@@ -117,6 +119,7 @@ impl Engine {
             desk: Arc::default(),
             step_aside: None,
             left: Vec::new(),
+            torn: false,
             orders: Vec::new(),
             mark: Instant::now(),
             expire_again: None,
@@ -373,6 +376,11 @@ impl Engine {
         if self.keyspace.record().is_empty() || self.is_busy() {
             return 0;
         }
+        if self.torn {
+            // It builds on what never happened.
+            self.keyspace.clear_record();
+            return 0;
+        }
         let decisive = self.keyspace.record_changes();
         if !decisive && self.journal.refusal().is_some() {
             // Messages alone are not worth a log that has no room.
@@ -421,6 +429,9 @@ impl Engine {
 
     /// Act on touched keys: watches turn dirty, blocked clients are served.
     fn settle(&mut self, client: &mut Client) {
+        if self.torn {
+            self.keyspace.touched.clear();
+        }
         while !self.keyspace.touched.is_empty() {
             let touched = std::mem::take(&mut self.keyspace.touched);
             for touched in &touched {

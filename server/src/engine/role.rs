@@ -54,6 +54,7 @@ impl Engine {
         keyspace.forms.configure(&self.server.config);
         self.watchers.spoil(&mut self.clients);
         self.keyspace = keyspace;
+        self.torn = false;
         if !self.clients.tracking.is_idle() {
             self.forget_all(&mut Client::new(0, String::new(), String::new()));
         }

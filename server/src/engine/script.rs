@@ -8,7 +8,6 @@ use std::time::Instant;
 
 use super::busy::Current;
 use super::{Engine, gate};
-use crate::acl::Denied;
 use crate::command::{Flags, Handler, Scripting, Spec, Verdict, acl, errors, server::REDIS_VERSION};
 use crate::keyspace::Effect;
 use crate::resp::{Batch, Failure, Protocol, Reply, Request};
@@ -76,18 +75,9 @@ impl Running<'_> {
         if forbidden || matches!(spec.handler, Handler::Engine(_) | Handler::Script(_)) {
             return Err(Failure::new("ERR This Redis command is not allowed from script"));
         }
-        if let Err((denied, _)) = self.engine.permit(self.client, (spec, skip), request, "lua") {
-            return Err(Failure::new(match denied {
-                Denied::Command => "ERR The user executing the script can't run this command or subcommand",
-                Denied::Key(_) => {
-                    "ERR The user executing the script can't access at least one of the keys mentioned in the \
-                     command arguments"
-                }
-                Denied::Channel(_) => {
-                    "ERR The user executing the script can't access at least one of the channels mentioned in the \
-                     command arguments"
-                }
-            }));
+        if let Err((_, failure)) = self.engine.permit(self.client, (spec, skip), request, "lua") {
+            let why = failure.0.strip_prefix("NOPERM ").unwrap_or(&failure.0);
+            return Err(Failure::text(format!("NOPERM ACL failure in script: {why}")));
         }
         if spec.writes() {
             if self.read_only {
@@ -286,6 +276,10 @@ impl Engine {
         let mut host = Running { engine: self, client, read_only, request };
         let result = run(&mut interpreter, &mut host);
         self.script_ended();
+        if self.torn {
+            // Whatever it would be told of commands after this one never comes to be.
+            client.kill();
+        }
         (client.db, client.protocol, client.command) = (db, protocol, command);
         self.scripts.interpreter = Some(interpreter);
         result

@@ -14,6 +14,8 @@ use crate::session::{ClientId, Out};
 
 /// Who waits for the lock looks this often whether a script became busy.
 const LOOK: Duration = Duration::from_millis(10);
+/// How long somebody waits for the lock who has other things to do.
+const MOMENT: Duration = Duration::from_millis(1);
 
 impl Net {
     /// The engine, unless a busy script has it.
@@ -29,6 +31,30 @@ impl Net {
                 return Some(engine);
             }
         }
+    }
+
+    /// As [`Net::enter`], for a task whose thread has others to serve.
+    pub async fn enter_later(&self) -> Option<MutexGuard<'_, Engine>> {
+        loop {
+            if let Some(engine) = self.engine.try_lock_for(MOMENT) {
+                return Some(engine);
+            }
+            if self.desk.is_open() {
+                return None;
+            }
+            tokio::time::sleep(MOMENT).await;
+        }
+    }
+
+    /// Do something with the engine within a moment, or beside a busy script. False: it could not be had.
+    pub fn attempt(&self, job: impl FnOnce(&mut Engine) + Send + 'static) -> bool {
+        if !self.desk.is_open()
+            && let Some(mut engine) = self.engine.try_lock_for(MOMENT)
+        {
+            job(&mut engine);
+            return true;
+        }
+        self.desk.hand_in(Box::new(job)).is_ok()
     }
 
     /// Wait as long as a script is busy: for work that can wait and would hold up a thread.

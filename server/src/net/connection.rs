@@ -413,11 +413,15 @@ impl Connection {
             }
             Err(after @ forward::Failed::After(_)) => return Err(Over::LeaderLost(after)),
         };
-        if let Some(client) = net.engine.lock().clients.get_mut(self.id) {
-            if client.reply_mode == ReplyMode::On {
-                self.output.add_raw(&reply);
-            }
+        let id = self.id;
+        let wanted = net.with(move |engine| {
+            let client = engine.clients.get_mut(id)?;
+            let mode = client.reply_mode;
             client.end_command();
+            Some(mode == ReplyMode::On)
+        });
+        if wanted == Some(true) {
+            self.output.add_raw(&reply);
         }
         self.work(net)
     }

@@ -51,7 +51,8 @@ pub(super) async fn start(
     let raise = signal.clone();
     held.bind(move |_| raise.raise());
     let (events, frames) = mpsc::channel(EVENTS_MAX);
-    let links = Links::new(needs(node, config, events), tokio::runtime::Handle::current());
+    let links = Links::new(needs(node, config, events), node.aside.clone());
+    let _there = node.aside.enter();
     serve(config, &links)?;
     let reports = messages.clone();
     let registry = Registry::start(ensemble, move |event| {
@@ -71,7 +72,7 @@ pub(super) async fn start(
         held: signal,
         state: State::default(),
     };
-    let runtime = tokio::runtime::Handle::current();
+    let runtime = node.aside.clone();
     let protocol = std::thread::Builder::new().name("protocol".into());
     protocol.spawn(move || runtime.block_on(driver.run())).map_err(NodeError::Thread)?;
     Ok(Cluster { node: node.clone(), messages })
@@ -97,16 +98,15 @@ async fn load(node: &Arc<Node>, found: Found) -> Result<Position, NodeError> {
 }
 
 fn needs(node: &Arc<Node>, config: &Config, events: mpsc::Sender<Event>) -> Needs {
-    let (asker, shower, taker) = (node.clone(), node.clone(), node.clone());
-    let now = |node: &Arc<Node>| node.net.engine.lock().server.config.clone();
+    let (asker, shower, taker) = (node.settings.clone(), node.settings.clone(), node.clone());
     Needs {
         log: node.log.clone(),
         gate: node.net.gate.clone(),
         written: node.written.subscribe(),
         events,
-        accepts: Box::new(move |password| now(&asker).passwords().accepts_link(password)),
+        accepts: Box::new(move |password| asker.now().passwords().accepts_link(password)),
         password: Box::new(move || {
-            now(&shower).passwords().outgoing().unwrap_or_default().as_bytes().to_vec()
+            shower.now().passwords().outgoing().unwrap_or_default().as_bytes().to_vec()
         }),
         snapshot: Arc::new(move || snapshot(&taker)),
         id: node_id(config),

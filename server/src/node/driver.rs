@@ -2,6 +2,9 @@
 //!
 //! Whatever an order needs, disk included, is done before the next one begins; what takes long and need not be waited
 //! for (applying records, sending data, asking the registry) goes on elsewhere and comes back as an event.
+//!
+//! It never waits for a script that has the engine, or the lease would lapse meanwhile: what the engine is only told
+//! it is told later, and what can't wait (another part in the store) ends the script.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,6 +24,8 @@ use crate::replication::stream::Links;
 use crate::replication::time::Time;
 
 const TICK: Duration = Duration::from_millis(10);
+/// How long a handover waits at once for the engine.
+const DRAIN_WAIT: Duration = Duration::from_millis(2);
 /// Events that are taken before time and the log are looked at again.
 const EVENTS_PER_TURN: usize = 64;
 /// Ticks between two pictures of the status, when nothing changed in between.
@@ -92,6 +97,10 @@ pub(super) struct State {
     pub attached: bool,
     /// The status changed and is to be shown at once.
     pub show: bool,
+    /// The engine could not be told of the status.
+    pub late: bool,
+    /// The engine is to execute nothing more, as soon as it can be had.
+    pub draining: bool,
     pub status_ticks: u32,
 }
 
@@ -161,16 +170,38 @@ impl Driver {
 
     fn turn(&mut self, event: Event) {
         let ticked = matches!(event, Event::Tick);
+        if ticked {
+            self.drain();
+        }
         self.feed(event);
         self.settle();
         if ticked {
             self.state.status_ticks += 1;
             status::publish_acks(self);
         }
-        if self.state.show || self.state.status_ticks >= TICKS_PER_STATUS {
+        let again = ticked && self.state.late;
+        if self.state.show || again || self.state.status_ticks >= TICKS_PER_STATUS {
             self.state.status_ticks = 0;
             self.state.show = false;
             status::publish(self);
+        }
+    }
+
+    /// Let the engine execute nothing more, if that was ordered and the engine can be had.
+    fn drain(&mut self) {
+        if !self.state.draining {
+            return;
+        }
+        if let Some(mut engine) = self.node.net.engine.try_lock_for(DRAIN_WAIT) {
+            self.state.draining = false;
+            self.state.follow_up.push_back(Event::Drained { end: engine.drain() });
+        }
+    }
+
+    /// What was ordered of the engine no longer is.
+    fn undrain(&mut self) {
+        if !std::mem::replace(&mut self.state.draining, false) {
+            self.node.net.engine.lock().undrain();
         }
     }
 
@@ -249,10 +280,10 @@ impl Driver {
             Action::StepDown => self.step_down(),
             Action::Follow { .. } => self.state.show = true,
             Action::Drain => {
-                let end = self.node.net.engine.lock().drain();
-                self.state.follow_up.push_back(Event::Drained { end });
+                self.state.draining = true;
+                self.drain();
             }
-            Action::Undrain => self.node.net.engine.lock().undrain(),
+            Action::Undrain => self.undrain(),
             Action::HandoverEnded(end) => {
                 if let Some(answer) = self.state.handover.take() {
                     let _ = answer.send(end);

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use super::snapshots::TakeError;
 use super::{Node, fsync};
 use crate::config::Config;
+use crate::engine::Engine;
 use crate::net::now_ms;
 
 const PERIOD: Duration = Duration::from_millis(100);
@@ -16,19 +17,20 @@ const PERIOD: Duration = Duration::from_millis(100);
 const RETRY_MS: u64 = 5_000;
 
 pub(super) async fn run(node: Arc<Node>) {
-    let mut config = node.net.engine.lock().server.config.clone();
+    let mut config = node.settings.now();
     let mut retry_at = 0;
     let mut passwords = PasswordFiles::of(&config);
     loop {
         tokio::time::sleep(PERIOD).await;
-        // A busy script holds the engine for as long as it likes: this thread has others to serve.
-        let Some(now) = node.net.enter().map(|engine| engine.server.config.clone()) else { continue };
+        // While a script is busy all of this waits.
+        let Some(now) = node.net.enter_later().await.map(|mut engine| publish(&node, &mut engine)) else {
+            continue;
+        };
         if !Arc::ptr_eq(&now, &config) {
             follow_config(&node, &config, &now);
             config = now;
         }
         passwords.follow(&node, &config);
-        publish(&node);
         if now_ms() >= retry_at && due(&node, &config) && !save(node.clone()).await {
             retry_at = now_ms() + RETRY_MS;
         }
@@ -139,9 +141,9 @@ pub(super) async fn save(node: Arc<Node>) -> bool {
     }
 }
 
-fn publish(node: &Node) {
+/// Figures for metrics and `INFO`; returns the settings.
+fn publish(node: &Node, engine: &mut Engine) -> Arc<Config> {
     let metrics = &node.net.metrics;
-    let mut engine = node.net.engine.lock();
     engine.server.status.offset = node.log.end_offset();
     engine.server.status.committed = node.net.gate.committed().min(engine.server.status.offset);
     engine.server.status.lease_ms = node.net.gate.lease_left_ms().map_or(-1, |left| left as i64);
@@ -150,4 +152,5 @@ fn publish(node: &Node) {
     metrics.connected_clients.set(engine.clients.len() as u64);
     metrics.log_bytes.set(node.log.kept_bytes());
     metrics.lease_ms.set(engine.server.status.lease_ms.max(0) as u64);
+    engine.server.config.clone()
 }

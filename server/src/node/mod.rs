@@ -23,11 +23,13 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
-use crate::command::server::{Role, Status};
+use crate::command::Order;
+use crate::command::server::{Role, Settings, Status};
 use crate::config::Config;
 use crate::config::log::LogHandle;
 use crate::engine::Engine;
@@ -38,8 +40,10 @@ use crate::replication::log::{self, Hooks, Log, LogError, Options};
 use crate::replication::meta::MetaError;
 use crate::replication::position::Offset;
 use crate::replication::storage::{Found, Storage, StorageError, Surroundings};
+use crate::session::ClientId;
 use crate::value::Forms;
 use applied::Applied;
+use cluster::Cluster;
 use recovery::{RecoveryError, Shape};
 use snapshots::Taker;
 
@@ -70,6 +74,9 @@ type SharedEngine = Arc<Mutex<Engine>>;
 /// What all parts of a running node share.
 struct Node {
     net: Arc<Net>,
+    settings: Settings,
+    /// Runs what must go on while a script has the engine: nothing there waits for that.
+    aside: Handle,
     storage: Arc<Mutex<Storage>>,
     log: Log,
     taker: Taker,
@@ -113,10 +120,13 @@ pub async fn run(config: Arc<Config>, loglevel: LogHandle) -> Result<(), NodeErr
     let (held, written) = (Held::default(), watch::Sender::new(0));
     let (storage, found) = open(&config, &held, &written)?;
     let workers = Workers::start(config.io_threads as usize).map_err(NodeError::Thread)?;
-    let node = Arc::new(build(&config, storage, written, loglevel, workers));
+    let node = Arc::new(build(&config, storage, written, loglevel, (workers, aside()?)));
     let metrics = node.net.metrics.clone();
     metrics.health.set_unready("reading the data directory");
-    metrics::serve(&config, &metrics).map_err(NodeError::Listen)?;
+    {
+        let _there = node.aside.enter();
+        metrics::serve(&config, &metrics).map_err(NodeError::Listen)?;
+    }
     let mut tasks = JoinSet::new();
     let due = Arc::new(Notify::new());
     tasks.spawn(tick(node.net.clone(), due.clone()));
@@ -129,25 +139,49 @@ pub async fn run(config: Arc<Config>, loglevel: LogHandle) -> Result<(), NodeErr
         None
     };
     tracing::info!(port = config.port, "ready to accept connections");
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            () = node.ending.notified() => break,
-            () = node.net.attention.notified() => {
-                due.notify_one();
-                node.net.quiet().await;
-                for (id, order) in node.net.engine.lock().take_orders() {
-                    tasks.spawn(orders::carry_out(node.clone(), cluster.clone(), id, order));
-                }
-            }
-        }
+    tasks.spawn(attend(node.clone(), cluster.clone(), due));
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = node.ending.notified() => {}
     }
     tracing::info!("told to end");
     if let Some(cluster) = cluster {
         cluster.end().await;
     }
     close(&node)
+}
+
+/// See to clients that began to wait: what they ordered is carried out, and the clock looks at their deadlines.
+async fn attend(node: Arc<Node>, cluster: Option<Cluster>, due: Arc<Notify>) {
+    loop {
+        node.net.attention.notified().await;
+        due.notify_one();
+        for (id, order) in take_orders(&node).await {
+            tokio::spawn(orders::carry_out(node.clone(), cluster.clone(), id, order));
+        }
+    }
+}
+
+/// What was ordered, once no script keeps the engine from carrying it out.
+async fn take_orders(node: &Node) -> Vec<(ClientId, Order)> {
+    loop {
+        if let Some(mut engine) = node.net.enter_later().await {
+            return engine.take_orders();
+        }
+        node.net.quiet().await;
+    }
+}
+
+/// Threads beside those that serve clients and may have to wait for the engine.
+fn aside() -> Result<Handle, NodeError> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(2).thread_name("aside").enable_all().build();
+    let runtime = runtime.map_err(NodeError::Thread)?;
+    let handle = runtime.handle().clone();
+    // They end with the process.
+    std::mem::forget(runtime);
+    Ok(handle)
 }
 
 /// Everything is written and synced, and the directory says so. The engine stays locked: nothing comes after.
@@ -197,7 +231,7 @@ fn build(
     storage: Storage,
     written: watch::Sender<Offset>,
     loglevel: LogHandle,
-    workers: Workers,
+    (workers, aside): (Workers, Handle),
 ) -> Node {
     let log = storage.log.clone();
     let gate = Arc::new(Gate::new(0));
@@ -206,7 +240,7 @@ fn build(
     let shape = Shape { databases: config.databases as usize, forms: Forms::new(config, seed()) };
     let mut engine = Engine::new(config.clone(), Box::new(journal), shape.forms.seed);
     engine.step_aside = Some(crate::net::step_aside);
-    let desk = engine.desk.clone();
+    let (desk, settings) = (engine.desk.clone(), engine.server.settings.clone());
     engine.set_status(Status { role: Role::Loading, ..Status::default() });
     let metrics = engine.server.observed.metrics.clone();
     let engine = Arc::new(Mutex::new(engine));
@@ -233,9 +267,10 @@ fn build(
         gate,
         applied: Applied::new(log.end()),
         busy: Arc::default(),
-        runtime: tokio::runtime::Handle::current(),
+        runtime: Handle::current(),
     };
-    Node { net, storage, log, taker, shape, epoch, written, ending: Arc::new(Notify::new()), loglevel }
+    let ending = Arc::new(Notify::new());
+    Node { net, settings, aside, storage, log, taker, shape, epoch, written, ending, loglevel }
 }
 
 /// A flush that failed moved nothing, so nothing was answered; the engine refuses writes until there is room.
@@ -276,7 +311,7 @@ async fn tick(net: Arc<Net>, due: Arc<Notify>) {
     let mut next = 0;
     loop {
         // While a script is busy the clock stands still.
-        let until = net.enter().map_or(0, |mut engine| turn(&mut engine, &mut next));
+        let until = net.enter_later().await.map_or(0, |mut engine| turn(&mut engine, &mut next));
         net.quiet().await;
         (net.flush)();
         let wait = Duration::from_millis(until.saturating_sub(now_ms()).max(1));

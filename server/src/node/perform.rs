@@ -1,6 +1,7 @@
 //! The orders of the protocol's machine that touch the log, the disk and the key space.
 
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -13,6 +14,9 @@ use crate::replication::position::{Epoch, Offset, Position};
 use crate::replication::protocol::{ConnectionId, Event};
 use crate::replication::storage::StorageError;
 use crate::replication::wire::{self, Body, Frame, Hello};
+
+/// What takes longer is worth a line: a failover waits for it.
+const SLOW: Duration = Duration::from_millis(100);
 
 impl Driver {
     /// What this node's log holds, for a leader to compare with its own.
@@ -30,7 +34,7 @@ impl Driver {
     ) {
         // A record that came in part over an earlier connection is sent again.
         self.node.log.forget_partial();
-        let config = self.node.net.engine.lock().server.config.clone();
+        let config = self.node.settings.now();
         let meta = self.node.storage.lock().meta.get().clone();
         let hello = Hello {
             protocol: wire::PROTOCOL,
@@ -65,6 +69,7 @@ impl Driver {
     }
 
     pub(super) fn truncate(&mut self, to: Position) {
+        let _wanted = self.node.net.desk.want();
         self.applier.hold();
         let applied = self.applier.applied();
         let done = match self.node.log.truncate(to) {
@@ -130,6 +135,7 @@ impl Driver {
 
     /// Trap 26: the old data stays until the new is whole, and a crash in between leaves one or the other.
     pub(super) fn install(&mut self) {
+        let _wanted = self.node.net.desk.want();
         self.applier.hold();
         let stands = self.applier.applied();
         let installed = self.state.copy.take().and_then(|copy| {
@@ -173,6 +179,8 @@ impl Driver {
     pub(super) fn lead(&mut self, epoch: Epoch, base: Offset) {
         // A record that came in part is nobody's; the whole ones, committed or not, are what the cluster now holds
         // (rule 3).
+        let began = Instant::now();
+        let _wanted = self.node.net.desk.want();
         self.node.log.forget_partial();
         (self.node.net.flush)();
         self.applier.finish(self.node.log.end_offset());
@@ -188,7 +196,7 @@ impl Driver {
             engine.lead(base);
             engine.keyspace.now = engine.keyspace.now.max(self.node.log.last_time_ms());
         }
-        tracing::info!(epoch, base, "leading");
+        tracing::info!(epoch, base, took = ?began.elapsed(), "leading");
         self.node.net.metrics.role_changes.add(1);
         status::publish(self);
     }
@@ -198,7 +206,9 @@ impl Driver {
             return;
         }
         self.state.writable = false;
-        let end = {
+        self.state.draining = false;
+        let _wanted = self.node.net.desk.want();
+        let (end, torn) = {
             let mut engine = self.node.net.engine.lock();
             // Nothing is executed between the end of the term and the next role: both are under the engine's lock.
             self.node.net.gate.end_term();
@@ -207,8 +217,13 @@ impl Driver {
             let mut status = engine.server.status.clone();
             status.role = crate::command::server::Role::Waiting;
             engine.set_status(status);
-            self.end()
+            (self.end(), engine.is_torn())
         };
+        if torn {
+            // Half a script is in memory, and not in the log.
+            self.sync();
+            self.rebuild(end);
+        }
         self.state.unsettled = Some(end.offset).filter(|offset| *offset > self.node.net.gate.committed());
         self.applier.resume(end);
         tracing::info!(%end, "stepped down");
@@ -217,7 +232,9 @@ impl Driver {
     }
 
     pub(super) fn remember(&mut self, memory: &Memory) {
+        self.state.show = true;
         let config = memory.config.as_ref().map(|config| serde_json::to_value(config).unwrap_or_default());
+        let began = Instant::now();
         let mut storage = self.node.storage.lock();
         let updated = storage.meta.update(|meta| {
             meta.cluster.clone_from(&memory.cluster);
@@ -226,6 +243,10 @@ impl Driver {
         });
         if let Err(error) = updated {
             fatal(&format!("can't remember the configuration: {error}"));
+        }
+        let took = began.elapsed();
+        if took > SLOW {
+            tracing::warn!(?took, "the disk is slow to keep the configuration");
         }
     }
 }

@@ -28,6 +28,9 @@ pub enum TakeError {
     Busy,
 }
 
+/// What is kept beside the keys.
+type Sides = Vec<(Kind, Vec<u8>)>;
+
 /// What a snapshot is taken of and where it goes. Clones share it.
 #[derive(Clone)]
 pub struct Taker {
@@ -46,7 +49,7 @@ impl Taker {
     pub fn take(&self) -> Result<Info, TakeError> {
         let Some(_busy) = self.busy.try_lock() else { return Err(TakeError::Busy) };
         let started = Instant::now();
-        let (header, term, sides) = self.begin();
+        let (header, term, sides) = self.begin().ok_or(TakeError::Void)?;
         let result = self.write(&header, term, &sides);
         if result.is_err() {
             self.engine.lock().keyspace.end_walk();
@@ -58,9 +61,13 @@ impl Taker {
         Ok(info)
     }
 
-    /// The moment: everything that the engine holds now, and where the log stands at it.
-    fn begin(&self) -> (Header, u64, Vec<(Kind, Vec<u8>)>) {
+    /// The moment: everything that the engine holds now, and where the log stands at it; `None` if these do not belong
+    /// together.
+    fn begin(&self) -> Option<(Header, u64, Sides)> {
         let mut engine = self.engine.lock();
+        if engine.is_torn() {
+            return None;
+        }
         engine.keyspace.begin_walk();
         let position = self.position(engine.server.status.role.leads());
         let epochs = self.log.epochs().into_iter().filter(|epoch| epoch.start <= position.offset).collect();
@@ -68,7 +75,7 @@ impl Taker {
         let users = engine.keyspace.users.entries().into_iter().map(|entry| (Kind::USERS, entry));
         let libraries = engine.keyspace.functions.entries().into_iter().map(|entry| (Kind::FUNCTIONS, entry));
         let sides = users.chain(libraries).collect();
-        (Header { cluster: None, position, time_ms, epochs }, self.gate.term(), sides)
+        Some((Header { cluster: None, position, time_ms, epochs }, self.gate.term(), sides))
     }
 
     /// Ask under the engine's lock. A leader executed everything in its log; a follower what was applied.

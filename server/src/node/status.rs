@@ -9,8 +9,8 @@ use crate::replication::leader::PeerView;
 use crate::replication::member::RoleName;
 use crate::replication::protocol::Note;
 
-/// Show where the machine stands now.
-pub(super) fn publish(driver: &Driver) {
+/// Show where the machine stands now; the engine is told at a later turn if it can't be had.
+pub(super) fn publish(driver: &mut Driver) {
     let seen = driver.machine.status();
     let role = role(driver, &seen);
     let node = &driver.node;
@@ -34,7 +34,7 @@ pub(super) fn publish(driver: &Driver) {
             .filter(|_| !role.leads())
             .and_then(|leader| driver.machine.info_of(leader))
             .map(|info| (info.host.clone(), info.port)),
-        node: super::cluster::node_id(&node.net.engine.lock().server.config),
+        node: super::cluster::node_id(&node.settings.now()),
         offset,
         committed: node.net.gate.committed().min(offset),
         lease_ms: node.net.gate.lease_left_ms().map_or(-1, |left| left as i64),
@@ -50,17 +50,21 @@ pub(super) fn publish(driver: &Driver) {
             .collect(),
     };
     measure(driver, &seen, &status);
-    let mut engine = node.net.engine.lock();
-    engine.set_status(status);
-    engine.replicas_acked(acks(driver, &seen.peers));
+    let acks = acks(driver, &seen.peers);
+    driver.state.late = !node.net.attempt(move |engine| {
+        engine.set_status(status);
+        engine.replicas_acked(acks);
+    });
 }
 
 /// Tell those who wait for replicas how far these are, if anybody does.
 pub(super) fn publish_acks(driver: &Driver) {
-    let mut engine = driver.node.net.engine.lock();
-    if engine.waits_for_replicas() {
-        engine.replicas_acked(acks(driver, &driver.machine.status().peers));
-    }
+    let acks = acks(driver, &driver.machine.status().peers);
+    driver.node.net.attempt(move |engine| {
+        if engine.waits_for_replicas() {
+            engine.replicas_acked(acks);
+        }
+    });
 }
 
 fn acks(driver: &Driver, peers: &[PeerView]) -> Acks {

@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each test program uses a part of it
 
 pub mod client;
+pub mod cluster;
 pub mod process;
 pub mod zookeeper;
 

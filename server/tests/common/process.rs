@@ -82,6 +82,11 @@ impl Server {
     /// End it in order: SIGTERM, and wait.
     pub fn terminate(&mut self) -> ExitStatus {
         self.signal("TERM");
+        self.ended()
+    }
+
+    /// Wait until it has ended by itself.
+    pub fn ended(&mut self) -> ExitStatus {
         let mut child = self.child.take().expect("it runs");
         wait_for("the server to end", || child.try_wait().unwrap())
     }
