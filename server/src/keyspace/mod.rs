@@ -209,7 +209,7 @@ impl Keyspace {
     pub fn replay(&mut self, time_ms: u64, payload: &[u8]) -> Result<(), EffectError> {
         self.now = self.now.max(time_ms);
         self.set_seconds();
-        for effect in Effect::decode_all(payload) {
+        for effect in Effect::decode_within(payload, self.databases.len() as u32) {
             self.apply(&effect?);
         }
         Ok(())

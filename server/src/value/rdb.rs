@@ -8,7 +8,7 @@ pub mod listpack;
 mod plain;
 mod stream;
 
-pub use dump::{DumpError, dump, restore};
+pub use dump::{DumpError, dump, restore, seal};
 
 use super::{End, Forms, Hash, List, Pair, Set, SortedSet, Str, Value};
 
@@ -19,6 +19,7 @@ const SORTED_SET: u8 = 5;
 const HASH: u8 = 4;
 /// A hash whose fields may expire: the first deadline, then each field with its own, counted from that one.
 const HASH_METADATA: u8 = 24;
+const DEADLINE_BYTES: usize = 8;
 
 /// Bytes that are no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -126,7 +127,7 @@ fn encode_hash(hash: &Hash, out: &mut Vec<u8>) {
 }
 
 fn decode_timed_hash(input: &mut &[u8], forms: &Forms) -> Result<Hash, RdbError> {
-    let first = u64::from_le_bytes(take(input, 8)?.try_into().map_err(|_| RdbError::Damaged)?);
+    let first = u64::from_le_bytes(take(input, DEADLINE_BYTES)?.try_into().map_err(|_| RdbError::Damaged)?);
     let mut hash = Hash::default();
     for _ in 0..decode_length(input)? {
         let deadline = match decode_length(input)? {

@@ -56,6 +56,7 @@ const CRATES: &[Crate] = &[
         ],
     },
     Crate { folder: "e2e", rooms: &[] },
+    Crate { folder: "server/fuzz", rooms: &[] },
 ];
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {

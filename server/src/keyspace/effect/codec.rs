@@ -63,12 +63,16 @@ impl Out<'_> {
 }
 
 /// Reads the fields of effects.
-pub(super) struct In<'i>(pub &'i [u8]);
+pub(super) struct In<'i> {
+    pub left: &'i [u8],
+    /// How many databases there are.
+    pub databases: u32,
+}
 
 impl<'i> In<'i> {
     pub fn byte(&mut self) -> Result<u8, EffectError> {
-        let (first, rest) = self.0.split_first().ok_or(EffectError::Truncated)?;
-        self.0 = rest;
+        let (first, rest) = self.left.split_first().ok_or(EffectError::Truncated)?;
+        self.left = rest;
         Ok(*first)
     }
 
@@ -90,20 +94,21 @@ impl<'i> In<'i> {
     }
 
     pub fn db(&mut self) -> Result<u32, EffectError> {
-        u32::try_from(self.number()?).map_err(|_| EffectError::Range)
+        let db = u32::try_from(self.number()?).map_err(|_| EffectError::Range)?;
+        if db < self.databases { Ok(db) } else { Err(EffectError::Database(db)) }
     }
 
     pub fn bytes(&mut self) -> Result<&'i [u8], EffectError> {
         let length = usize::try_from(self.number()?).map_err(|_| EffectError::Range)?;
-        let (bytes, rest) = self.0.split_at_checked(length).ok_or(EffectError::Truncated)?;
-        self.0 = rest;
+        let (bytes, rest) = self.left.split_at_checked(length).ok_or(EffectError::Truncated)?;
+        self.left = rest;
         Ok(bytes)
     }
 
     /// A float that is a number.
     pub fn score(&mut self) -> Result<f64, EffectError> {
-        let (bytes, rest) = self.0.split_first_chunk().ok_or(EffectError::Truncated)?;
-        self.0 = rest;
+        let (bytes, rest) = self.left.split_first_chunk().ok_or(EffectError::Truncated)?;
+        self.left = rest;
         Some(f64::from_le_bytes(*bytes)).filter(|score| !score.is_nan()).ok_or(EffectError::Range)
     }
 

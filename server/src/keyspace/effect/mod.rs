@@ -226,6 +226,8 @@ pub enum EffectError {
     Truncated,
     #[error("an effect holds a value out of range")]
     Range,
+    #[error("an effect is about database {0}, and there are fewer: raise `databases` to what it was")]
+    Database(u32),
 }
 
 impl<'a> Effect<'a> {
@@ -312,16 +314,25 @@ impl<'a> Effect<'a> {
         };
     }
 
-    /// The effects of a record's payload, one after the other. After an error nothing more comes.
+    /// The effects of a record's payload, one after the other, whatever databases they are about. After an error nothing
+    /// more comes.
     pub fn decode_all(payload: &'a [u8]) -> impl Iterator<Item = Result<Effect<'a>, EffectError>> {
-        let mut input = In(payload);
+        Self::decode_within(payload, u32::MAX)
+    }
+
+    /// As [`Effect::decode_all`], where there are so many databases.
+    pub fn decode_within(
+        payload: &'a [u8],
+        databases: u32,
+    ) -> impl Iterator<Item = Result<Effect<'a>, EffectError>> {
+        let mut input = In { left: payload, databases };
         std::iter::from_fn(move || {
-            if input.0.is_empty() {
+            if input.left.is_empty() {
                 return None;
             }
             let effect = Self::decode(&mut input);
             if effect.is_err() {
-                input.0 = &[];
+                input.left = &[];
             }
             Some(effect)
         })
@@ -495,6 +506,15 @@ mod tests {
         let counted =
             Effect::HyperLogLog { db, key, dense: true, keep_cache: false, sparse_max: 3_000, raised };
         one_of_each().into_iter().chain(streams).chain([counted]).collect()
+    }
+
+    #[test]
+    fn a_database_that_is_not_there_is_an_error() {
+        let mut payload = Vec::new();
+        Effect::Delete { db: 7, key: b"k" }.encode(&mut payload);
+        let within = |databases| Effect::decode_within(&payload, databases).collect::<Vec<_>>();
+        assert_eq!(within(8), [Ok(Effect::Delete { db: 7, key: b"k" })]);
+        assert_eq!(within(7), [Err(EffectError::Database(7))]);
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use super::crc64::crc64;
 use super::plain::{self, HASH, LIST, SET, SORTED_SET};
-use super::{RdbError, decode, decode_length, decode_string, encode, take, type_byte};
+use super::{
+    DEADLINE_BYTES, HASH_METADATA, RdbError, decode, decode_length, decode_string, encode, take, type_byte,
+};
 use crate::value::{Forms, Value};
 
 /// The version written, that of Redis 7.0, and the newest one, that of Redis 8.0, which newer types are written with.
@@ -34,9 +36,14 @@ pub fn dump(value: &Value) -> Vec<u8> {
     let mut bytes = vec![type_byte(value)];
     encode(value, &mut bytes);
     let version = if bytes[0] > OLD_TYPE_MAX { VERSION_MAX } else { VERSION };
-    bytes.extend_from_slice(&version.to_le_bytes());
-    bytes.extend_from_slice(&crc64(&bytes).to_le_bytes());
+    seal(&mut bytes, version);
     bytes
+}
+
+/// Append the version of the format and the checksum.
+pub fn seal(bytes: &mut Vec<u8>, version: u16) {
+    bytes.extend_from_slice(&version.to_le_bytes());
+    bytes.extend_from_slice(&crc64(bytes).to_le_bytes());
 }
 
 /// The type and the plain encoding of a dumped value, which surely can be decoded.
@@ -60,8 +67,10 @@ pub fn restore(dump: &[u8], forms: &Forms) -> Result<(u8, Vec<u8>), DumpError> {
 
 /// A collection has something, and nothing twice.
 fn check(kind: u8, mut input: &[u8]) -> Result<(), RdbError> {
-    if !matches!(kind, LIST | SET | SORTED_SET | HASH) {
-        return Ok(());
+    match kind {
+        LIST | SET | SORTED_SET | HASH => {}
+        HASH_METADATA => drop(take(&mut input, DEADLINE_BYTES)?),
+        _ => return Ok(()),
     }
     let count = decode_length(&mut input)?;
     if count == 0 {
@@ -69,12 +78,15 @@ fn check(kind: u8, mut input: &[u8]) -> Result<(), RdbError> {
     }
     let mut seen = HashSet::new();
     for _ in 0..count {
+        if kind == HASH_METADATA {
+            decode_length(&mut input)?;
+        }
         if !seen.insert(decode_string(&mut input)?) && kind != LIST {
             return Err(RdbError::Damaged);
         }
         match kind {
             SORTED_SET => drop(take(&mut input, 8)?),
-            HASH => drop(decode_string(&mut input)?),
+            HASH | HASH_METADATA => drop(decode_string(&mut input)?),
             _ => {}
         }
     }
@@ -107,6 +119,31 @@ mod tests {
         for value in values(&forms) {
             let (kind, bytes) = restore(&dump(&value), &forms).unwrap();
             assert_eq!(decode(kind, &mut bytes.as_slice(), &forms), Ok(value));
+        }
+    }
+
+    #[test]
+    fn hashes_of_redis_8_keep_the_deadlines_of_their_fields() {
+        const FIRST: u64 = 4_102_444_800_000;
+        let packed = b"\x19\x00\xd8\xc3,\xbb\x03\x00\x00//\x00\x00\x00\t\x00\x81b\x02\x83two\x04\xf4\x00\xd8\xc3,\xbb\x03\x00\x00\
+            \t\x81a\x02\x01\x01\xf4\x05\xd8\xc3,\xbb\x03\x00\x00\t\x81c\x02\x03\x01\x00\x01\xff";
+        let table = b"\x18\x00\xd8\xc3,\xbb\x03\x00\x00\x03\x01\x01b\xc3\t@P\x01zz\xe0C\x00\x01zz\x80\x00\x01\x11q\x01a\xc0\x01\
+            \x00\x01c\xc0\x03";
+        let forms = Forms::seeded(1);
+        for (dump, long, later) in
+            [(&packed[..], &b"two"[..], FIRST + 5), (table, &[b'z'; 80], FIRST + 70_000)]
+        {
+            let mut dump = dump.to_vec();
+            seal(&mut dump, VERSION_MAX);
+            let (kind, bytes) = restore(&dump, &forms).unwrap();
+            let Ok(Value::Hash(hash)) = decode(kind, &mut bytes.as_slice(), &forms) else {
+                panic!("no hash")
+            };
+            let pair = |field: &[u8]| hash.get(field).map(|pair| (pair.value.to_vec(), pair.deadline));
+            assert_eq!(pair(b"a"), Some((b"1".to_vec(), Some(later))));
+            assert_eq!(pair(b"b"), Some((long.to_vec(), Some(FIRST))));
+            assert_eq!(pair(b"c"), Some((b"3".to_vec(), None)));
+            assert_eq!(hash.len(), 3);
         }
     }
 

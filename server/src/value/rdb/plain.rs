@@ -4,8 +4,10 @@
 //! could have been packed from. Streams keep their type: only their compressed parts are unpacked.
 
 use super::listpack::Listpack;
-use super::{RdbError, decode_length, encode_length, encode_string, stream, take};
-use crate::value::float;
+use super::{
+    DEADLINE_BYTES, HASH_METADATA, RdbError, decode_length, encode_length, encode_string, stream, take,
+};
+use crate::value::{float, number};
 
 pub(super) const STRING: u8 = 0;
 pub(super) const LIST: u8 = 1;
@@ -23,6 +25,7 @@ const HASH_LISTPACK: u8 = 16;
 const SORTED_SET_LISTPACK: u8 = 17;
 const LIST_QUICKLIST_2: u8 = 18;
 const SET_LISTPACK: u8 = 20;
+const HASH_LISTPACK_EX: u8 = 25;
 
 type Result<T> = std::result::Result<T, RdbError>;
 type Items = Vec<Vec<u8>>;
@@ -42,6 +45,15 @@ pub fn plain(kind: u8, input: &mut &[u8]) -> Result<(u8, Vec<u8>)> {
         HASH => {
             copy_strings(input, &mut out, 2)?;
             HASH
+        }
+        HASH_METADATA => {
+            copy_timed_hash(input, &mut out)?;
+            HASH_METADATA
+        }
+        HASH_LISTPACK_EX => {
+            let first = u64::from_le_bytes(fixed(input)?);
+            timed(first, &listpack(&string(input)?)?, &mut out)?;
+            HASH_METADATA
         }
         SORTED_SET | SORTED_SET_TEXT => {
             copy_sorted_set(kind, input, &mut out)?;
@@ -67,6 +79,24 @@ pub fn plain(kind: u8, input: &mut &[u8]) -> Result<(u8, Vec<u8>)> {
         }
     };
     Ok((kind, out))
+}
+
+/// The first deadline, and fields and values as triples with their own, 0 for none.
+fn timed(first: u64, items: &Items, out: &mut Vec<u8>) -> Result<()> {
+    let (triples, []) = items.as_chunks::<3>() else { return Err(RdbError::Damaged) };
+    out.extend_from_slice(&first.to_le_bytes());
+    encode_length(triples.len() as u64, out);
+    for [field, value, deadline] in triples {
+        let deadline = number::integer(deadline).and_then(|deadline| u64::try_from(deadline).ok());
+        let after = match deadline.ok_or(RdbError::Damaged)? {
+            0 => 0,
+            deadline => deadline.checked_sub(first).ok_or(RdbError::Damaged)? + 1,
+        };
+        encode_length(after, out);
+        encode_string(field, out);
+        encode_string(value, out);
+    }
+    Ok(())
 }
 
 /// Items as a plain collection of so many strings each.
@@ -158,6 +188,18 @@ fn copy_strings(input: &mut &[u8], out: &mut Vec<u8>, each: u64) -> Result<()> {
     let count = decode_length(input)?;
     encode_length(count, out);
     for _ in 0..count.checked_mul(each).ok_or(RdbError::Damaged)? {
+        encode_string(&string(input)?, out);
+    }
+    Ok(())
+}
+
+fn copy_timed_hash(input: &mut &[u8], out: &mut Vec<u8>) -> Result<()> {
+    out.extend_from_slice(take(input, DEADLINE_BYTES)?);
+    let count = decode_length(input)?;
+    encode_length(count, out);
+    for _ in 0..count {
+        encode_length(decode_length(input)?, out);
+        encode_string(&string(input)?, out);
         encode_string(&string(input)?, out);
     }
     Ok(())

@@ -1,0 +1,5 @@
+//! See `src/requests.rs`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| botellier_fuzz::requests::run(data));
