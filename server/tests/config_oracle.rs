@@ -29,6 +29,12 @@ const FIXED_HERE: &[(&str, &str)] = &[
 /// Settings that Redis 7.0 has not: ours, and later ones.
 const OURS: &[&str] = &[
     "announce-host",
+    "commandlog-execution-slower-than",
+    "commandlog-large-reply-max-len",
+    "commandlog-large-request-max-len",
+    "commandlog-reply-larger-than",
+    "commandlog-request-larger-than",
+    "commandlog-slow-execution-max-len",
     "durability",
     "lease-ms",
     "log-retention-bytes",

@@ -109,3 +109,27 @@ fn whatever_is_damaged_is_refused_as_the_reference_refuses_it() {
         }
     }
 }
+
+#[test]
+fn libraries_travel_to_the_reference_and_back() {
+    let (mut ours, mut redis) = (Ours::start(), Redis::start());
+    let long =
+        format!("#!lua name=long\nredis.register_function('l', function() return '{}' end)", "x".repeat(500));
+    for code in ["#!lua name=short\nredis.register_function('s', function() return 1 end)", &long] {
+        redis.ask(&["FUNCTION", "LOAD", code]);
+    }
+    let list = ["FUNCTION", "LIST", "WITHCODE", "LIBRARYNAME", "long"];
+    let there = show(&redis.ask(&list));
+    let dump = dumped(redis.ask(&["FUNCTION", "DUMP"]));
+    let restore = |dump: &[u8]| [b"FUNCTION".as_slice(), b"RESTORE", dump].map(<[u8]>::to_vec);
+    assert_eq!(show(&ours.ask(&restore(&dump))), "+OK");
+    assert_eq!(show(&ours.ask(&list)), there);
+    let dump = dumped(ours.ask(&["FUNCTION", "DUMP"]));
+    assert_eq!(show(&redis.ask(&["FUNCTION", "FLUSH"])), "+OK");
+    assert_eq!(show(&redis.ask(&restore(&dump))), "+OK");
+    assert_eq!(show(&redis.ask(&list)), there);
+    assert_eq!(show(&redis.ask(&["FCALL", "s", "0"])), ":1");
+    // What was restored is in the log.
+    let mut follower = ours.follower();
+    assert_eq!(show(&follower.ask(&list)), there);
+}

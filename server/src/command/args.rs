@@ -284,6 +284,17 @@ pub fn int(word: &[u8]) -> Result<i32, Failure> {
     i32::try_from(number).map_err(|_| errors::INT_RANGE)
 }
 
+/// When a wait of so many milliseconds is over; `None` is never.
+pub fn wait_until(word: &[u8], now: u64) -> Result<Option<u64>, Failure> {
+    const NUMBER: Failure = Failure::new("ERR timeout is not an integer or out of range");
+    let milliseconds = number::integer(word).ok_or(NUMBER)?;
+    match u64::try_from(milliseconds).map_err(|_| errors::TIMEOUT_NEGATIVE)? {
+        0 => Ok(None),
+        wait if wait > i64::MAX as u64 - now => Err(Failure::new("ERR timeout is out of range")),
+        wait => Ok(Some(now + wait)),
+    }
+}
+
 /// More options than any command has in one run.
 const OPTIONS_MAX: usize = 32;
 

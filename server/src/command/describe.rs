@@ -159,7 +159,10 @@ fn argument(arg: &Arg) -> Reply {
     if let Some(index) = key_spec {
         pairs.add("key_spec_index", int(index));
     }
-    pairs.text("token", arg.token);
+    if let Some(token) = arg.token {
+        // The empty string is a token of MIGRATE.
+        pairs.add("token", Reply::bulk(token));
+    }
     pairs.text("since", arg.since);
     pairs.text("deprecated_since", arg.deprecated);
     let flags =

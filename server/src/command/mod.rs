@@ -36,7 +36,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-pub use args::{Args, int};
+pub use args::{Args, int, wait_until};
 pub use spec::{Flags, Grammar, Handler, Own, Scripting, Spec};
 
 pub use crate::config::Class;
@@ -114,6 +114,11 @@ pub enum Order {
         from: Option<u64>,
         count: usize,
     },
+    /// `BGREWRITEAOF`: let go of old parts of the log, by a snapshot.
+    RewriteLog,
+    /// `MEMORY PURGE`: give free memory back to the system.
+    Purge,
+    Migrate(Box<generic::Migration>),
     /// `CONFIG REWRITE`.
     Rewrite,
     /// `ACL LOAD` and `ACL SAVE`.
@@ -194,7 +199,7 @@ pub fn find(name: &[u8]) -> Option<&'static Spec> {
 /// What `HELP` of a container answers: `lines` are about its other subcommands.
 pub fn help(container: &str, lines: &[&'static str]) -> Reply {
     let first = format!("{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
-    let lines = lines.iter().copied().chain(["HELP", "    Prints this help."]).map(Reply::Simple);
+    let lines = lines.iter().copied().chain(["HELP", "    Print this help."]).map(Reply::Simple);
     Reply::Array(std::iter::once(Reply::Status(first)).chain(lines).collect())
 }
 

@@ -127,6 +127,10 @@ pub struct Server {
     /// What commands ask of the engine; it does so when they have run.
     pub errands: Vec<Errand>,
     pub persistence: Persistence,
+    pub scripts: ScriptFigures,
+    /// Bytes of the log that are in memory, and its first offset.
+    pub log_memory: u64,
+    pub log_start: u64,
     /// Messages that the leader shall publish: requests for it, whose replies nobody waits for.
     pub outgoing: Vec<[bytes::Bytes; 3]>,
     /// Bytes that the process had taken when it began, and the most that were seen since.
@@ -145,11 +149,30 @@ pub enum Errand {
     Unpause,
 }
 
+/// What is known of scripts and functions, since they last ran.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ScriptFigures {
+    pub cached: u64,
+    /// Bytes of the texts of those, of the libraries', and of the interpreter.
+    pub script_bytes: u64,
+    pub library_bytes: u64,
+    pub interpreter_bytes: u64,
+    pub libraries: u64,
+    pub functions: u64,
+}
+
 /// What is known of snapshots.
 #[derive(Debug, Clone, Copy)]
 pub struct Persistence {
     pub saving: bool,
+    /// Another one was asked for while one is taken.
+    pub again: bool,
     pub last_failed: bool,
+    /// When the one under way began.
+    pub began: Option<Instant>,
+    /// How long the last one took, and how many were taken since the start.
+    pub last_took_s: Option<u64>,
+    pub taken: u64,
     /// Seconds since 1970; the server's start before the first snapshot.
     pub last_save_s: u64,
     /// `Keyspace::changes` when the last snapshot was begun.
@@ -160,7 +183,16 @@ impl Persistence {
     /// As Redis does, the start counts as the last save.
     fn new() -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        Self { saving: false, last_failed: false, last_save_s: now, changes_at_save: 0 }
+        Self {
+            saving: false,
+            again: false,
+            last_failed: false,
+            began: None,
+            last_took_s: None,
+            taken: 0,
+            last_save_s: now,
+            changes_at_save: 0,
+        }
     }
 }
 
@@ -197,6 +229,9 @@ impl Server {
             last_leader: None,
             errands: Vec::new(),
             persistence: Persistence::new(),
+            scripts: ScriptFigures::default(),
+            log_memory: 0,
+            log_start: 0,
             outgoing: Vec::new(),
             memory_at_start: heap::used(),
             memory_peak: 0,

@@ -327,6 +327,9 @@ pub enum Scripting {
     FunctionList,
     FunctionStats,
     FunctionKill,
+    FunctionDump,
+    FunctionRestore,
+    Show,
 }
 
 /// The declaration of a command or subcommand.

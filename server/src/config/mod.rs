@@ -15,7 +15,9 @@ mod kinds;
 mod listen;
 mod load;
 pub mod log;
+mod open_files;
 mod passwords;
+mod percentiles;
 mod rewrite;
 mod settings;
 mod split;
@@ -27,6 +29,7 @@ pub use eviction::{Policy, Share};
 pub use kinds::memory;
 pub use listen::Listen;
 pub use load::{ConfigError, Place, Start, start};
+pub use open_files::clients_allowed;
 pub use passwords::Passwords;
 pub use rewrite::{RewriteError, replace_file};
 pub use settings::{Config, SETTINGS, Setting, When, find};
@@ -121,7 +124,23 @@ impl Config {
             read.map_err(|reason| SetError::Refused { name, reason })?;
         }
         next.settle_passwords();
+        self.make_room_for(&next)?;
         Ok(next)
+    }
+
+    /// More clients need more open files.
+    fn make_room_for(&self, next: &Config) -> Result<(), SetError> {
+        if next.maxclients <= self.maxclients {
+            return Ok(());
+        }
+        let allowed = clients_allowed(next.maxclients);
+        if allowed == next.maxclients {
+            return Ok(());
+        }
+        let reason = format!(
+            "The operating system is not able to handle the specified number of clients, try with {allowed}"
+        );
+        Err(SetError::Refused { name: "maxclients", reason })
     }
 
     /// The port for other nodes.

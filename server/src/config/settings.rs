@@ -9,6 +9,7 @@ use super::kinds::{
     Addresses, Choice, ClassLimits, ConnectString, Directory, FilePath, Int, Kind, Memory, NodeId,
     SavePoints, Text, YesNo,
 };
+use super::percentiles::Percentiles;
 use super::values::{Allow, Channels, Durability, Fsync, LogLevel, OutputLimits, SavePoint, ZooKeeper};
 use super::{Origin, Passwords};
 use std::path::PathBuf;
@@ -216,6 +217,8 @@ settings! {
         lazyfree_lazy_eviction: bool = "lazyfree-lazy-eviction", YesNo, "no", Live;
         /// The same for keys whose time came.
         lazyfree_lazy_expire: bool = "lazyfree-lazy-expire", YesNo, "no", Live;
+        /// The same for what another value takes the place of, as by SET, RENAME or SUNIONSTORE.
+        lazyfree_lazy_server_del: bool = "lazyfree-lazy-server-del", YesNo, "no", Live;
         /// Let DEL free as UNLINK does.
         lazyfree_lazy_user_del: bool = "lazyfree-lazy-user-del", YesNo, "no", Live;
         /// Let FLUSHALL and FLUSHDB free as with ASYNC, unless they say SYNC.
@@ -269,13 +272,26 @@ settings! {
     }
     "Observation" {
         /// Microseconds from which a command is put in the slow log; -1 puts none, 0 each.
-        slowlog_log_slower_than: i64 = "slowlog-log-slower-than", Int(-1, i64::MAX), "10000", Live;
+        slowlog_log_slower_than: i64 = "slowlog-log-slower-than" or "commandlog-execution-slower-than",
+            Int(-1, i64::MAX), "10000", Live;
         /// Entries that the slow log keeps.
-        slowlog_max_len: u64 = "slowlog-max-len", Int(0, i64::MAX), "128", Live;
+        slowlog_max_len: u64 = "slowlog-max-len" or "commandlog-slow-execution-max-len",
+            Int(0, i64::MAX), "128", Live;
+        /// Bytes of a request from which COMMANDLOG keeps it; -1 keeps none.
+        commandlog_request_larger_than: i64 = "commandlog-request-larger-than", Int(-1, i64::MAX), "1048576", Live;
+        /// Such entries that are kept.
+        commandlog_large_request_max_len: u64 = "commandlog-large-request-max-len", Int(0, i64::MAX), "128", Live;
+        /// Bytes of a reply from which COMMANDLOG keeps its request; -1 keeps none.
+        commandlog_reply_larger_than: i64 = "commandlog-reply-larger-than", Int(-1, i64::MAX), "1048576", Live;
+        /// Such entries that are kept.
+        commandlog_large_reply_max_len: u64 = "commandlog-large-reply-max-len", Int(0, i64::MAX), "128", Live;
         /// Milliseconds from which an event is kept for LATENCY; 0 keeps none.
         latency_monitor_threshold: u64 = "latency-monitor-threshold", Int(0, i64::MAX), "0", Live;
         /// Keep a histogram of latencies for each command, for LATENCY HISTOGRAM and the metrics.
         latency_tracking: bool = "latency-tracking", YesNo, "yes", Live;
+        /// The percentiles of those latencies that INFO tells of.
+        latency_tracking_info_percentiles: Vec<f64> = "latency-tracking-info-percentiles", Percentiles,
+            "50 99 99.9", Live;
         /// Events of keys that are published to subscribers: `K` by key and `E` by event, and of which classes: `g`
         /// generic, `$` strings, `l` lists, `s` sets, `h` hashes, `z` sorted sets, `t` streams, `x` expired, `e` evicted,
         /// `A` all of these; `m` misses, `n` new keys. Empty publishes none.

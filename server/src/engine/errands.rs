@@ -75,6 +75,7 @@ impl Engine {
                 if over(client, limit) {
                     client.kill();
                     self.server.errands.push(Errand::Kill { id });
+                    self.server.observed.metrics.output_limit_closed.add(1);
                 }
             }
         }

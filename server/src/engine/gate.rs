@@ -10,9 +10,10 @@ use crate::session::Client;
 const DRAIN_MS_MAX: u64 = 1_000;
 
 pub(super) enum Pass {
-    Run,
+    /// With the flags of what it will do.
+    Run(Flags),
     /// It belongs to the `MULTI` under way.
-    Queue,
+    Queue(Flags),
     Refuse(Failure),
     /// The leader shall run it.
     Forward,
@@ -76,7 +77,7 @@ impl Engine {
         if let Some(failure) = self.refused_by_script(spec, request) {
             return Pass::Refuse(failure);
         }
-        let flags = effective(client, spec);
+        let flags = self.effective(client, spec, request);
         let queues = client.transaction.is_some() && !runs_inside_multi(spec);
         if queues && flags.has(Flags::NO_MULTI) {
             return Pass::Refuse(Failure::new("ERR Command not allowed inside a transaction"));
@@ -115,25 +116,41 @@ impl Engine {
         if publishes && !queues && self.server.follows() {
             return Pass::Forward;
         }
-        if queues { Pass::Queue } else { Pass::Run }
+        if queues { Pass::Queue(flags) } else { Pass::Run(flags) }
     }
 
-    /// Where the leader is, if the command is for it and clients are told so (`cluster-enabled`).
+    /// The flags of a command; `EXEC` has those of what it will run, and a script those that it says of itself.
+    fn effective(&mut self, client: &mut Client, spec: &'static Spec, request: Request<'_>) -> Flags {
+        match (spec.handler, &client.transaction) {
+            (Handler::Script(which), _) => self.script_flags(client, (spec, which), request),
+            (Handler::Engine(Own::Exec), Some(transaction)) => {
+                let mut flags = spec.flags;
+                flags = if transaction.writes { flags.or(Flags::WRITE) } else { flags };
+                flags = if transaction.needs_memory { flags.or(Flags::DENYOOM) } else { flags };
+                if transaction.may_replicate { flags.or(Flags::MAY_REPLICATE) } else { flags }
+            }
+            _ if spec.changes_users() => spec.flags.or(Flags::WRITE),
+            _ => spec.flags,
+        }
+    }
+
+    /// Where the leader is, if the command is for it and clients are told so: all by `cluster-enabled`, or this one
+    /// because it said that it understands.
     fn elsewhere(&self, client: &Client, spec: &Spec, flags: Flags, request: Request<'_>) -> Option<Failure> {
         let server = &self.server;
-        if !server.config.cluster_enabled || server.status.role.leads() {
+        if !(server.config.cluster_enabled || client.redirects) || server.status.role.leads() {
             return None;
         }
         if client.reads_here && !flags.has(Flags::WRITE) {
             return None;
         }
+        if !server.config.cluster_enabled {
+            let data = flags.has(Flags::WRITE) || flags.has(Flags::READONLY);
+            let (host, port) = server.status.leader_address.as_ref().filter(|_| data)?;
+            return Some(Failure::text(format!("REDIRECT {host}:{port}")));
+        }
         let key = *command::keys::positions(spec, request).first()?;
         Some(command::shard::moved(server, request.get(key)?))
-    }
-
-    /// Whether a command, or what `EXEC` will run, may take more memory.
-    pub(super) fn needs_memory(client: &Client, spec: &Spec) -> bool {
-        effective(client, spec).has(Flags::DENYOOM)
     }
 
     /// Why this node can't serve the command in its part, if it can't.
@@ -153,20 +170,6 @@ impl Engine {
             }
         }
     }
-}
-
-/// The flags of a command; `EXEC` has those of what it will run.
-fn effective(client: &Client, spec: &Spec) -> Flags {
-    let mut flags = spec.flags;
-    if spec.changes_users() {
-        flags = flags.or(Flags::WRITE);
-    }
-    if let (Handler::Engine(Own::Exec), Some(transaction)) = (spec.handler, &client.transaction) {
-        flags = if transaction.writes { flags.or(Flags::WRITE) } else { flags };
-        flags = if transaction.needs_memory { flags.or(Flags::DENYOOM) } else { flags };
-        flags = if transaction.may_replicate { flags.or(Flags::MAY_REPLICATE) } else { flags };
-    }
-    flags
 }
 
 fn runs_inside_multi(spec: &Spec) -> bool {

@@ -24,6 +24,12 @@ impl Engine {
             Ok(_) => None,
         };
         let since = self.mark;
+        let reply = match verdict {
+            Ok(Verdict::Reply(reply)) => Some(reply),
+            _ => None,
+        };
+        let server = &mut self.server;
+        server.observed.sized(&server.config, (spec, request), client, reply, self.keyspace.now);
         self.ran(client, spec, request, since, failure);
     }
 

@@ -6,10 +6,9 @@
 use std::time::{Duration, Instant};
 
 use super::Engine;
-use crate::command::Spec;
+use crate::command::Flags;
 use crate::command::server::Errand;
 use crate::config::Policy;
-use crate::keyspace::Access;
 use crate::metrics::heap;
 use crate::resp::Failure;
 use crate::session::{Client, ClientId};
@@ -21,19 +20,6 @@ pub(super) const OUT_OF_MEMORY: Failure =
 const KEYS_PER_LOOK: usize = 16;
 
 impl Engine {
-    /// What the key space goes by is what the settings say now.
-    pub(super) fn follow_settings(&mut self) {
-        let config = &self.server.config;
-        self.keyspace.note(config.notify_keyspace_events);
-        self.keyspace.set_access(Access {
-            by_frequency: config.maxmemory_policy.by_frequency(),
-            log_factor: config.lfu_log_factor,
-            decay_minutes: config.lfu_decay_time,
-        });
-        self.keyspace.lazy_expire = config.lazyfree_lazy_expire;
-        self.keyspace.lazy_eviction = config.lazyfree_lazy_eviction;
-    }
-
     /// Bytes beyond `maxmemory`.
     fn excess(&self) -> u64 {
         let limit = self.server.config.maxmemory;
@@ -60,7 +46,6 @@ impl Engine {
         if policy == Policy::None {
             return false;
         }
-        self.follow_settings();
         let (began, patience) = (Instant::now(), patience(self.server.config.maxmemory_eviction_tenacity));
         let mut room = true;
         'all: loop {
@@ -88,16 +73,21 @@ impl Engine {
         self.drained || self.torn || self.server.pause.is_some_and(|pause| pause.until > self.keyspace.now)
     }
 
-    /// Whether a command may not run because it needs memory and there is none.
-    pub(super) fn lacks_memory(&mut self, client: &mut Client, spec: &Spec) -> bool {
+    /// Whether a command of these flags may not run because it needs memory and there is none.
+    pub(super) fn lacks_memory(&mut self, client: &mut Client, flags: Flags) -> bool {
+        if self.is_busy() {
+            return false;
+        }
+        self.scripts.out_of_memory = false;
         if self.server.config.maxmemory == 0 || self.keyspace.record_changes() {
             return false;
         }
         let room = self.make_room();
+        self.scripts.out_of_memory = !room;
         if !self.keyspace.touched.is_empty() {
             self.settle(client);
         }
-        !room && Self::needs_memory(client, spec)
+        !room && flags.has(Flags::DENYOOM)
     }
 
     /// Close the clients that take most while all together take too much.

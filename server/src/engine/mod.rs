@@ -11,10 +11,12 @@ mod blocking;
 mod busy;
 mod desk;
 mod errands;
+mod function;
 mod gate;
 mod journal;
 mod measure;
 mod memory;
+mod migrate;
 mod monitor;
 mod observe;
 mod role;
@@ -102,8 +104,10 @@ pub struct Engine {
 
 impl Engine {
     pub fn new(config: Arc<Config>, journal: Box<dyn Journal>, seed: u64) -> Self {
+        let mut keyspace = Keyspace::new(config.databases as usize, Forms::new(&config, seed));
+        keyspace.follow(&config);
         Self {
-            keyspace: Keyspace::new(config.databases as usize, Forms::new(&config, seed)),
+            keyspace,
             clients: Clients::default(),
             server: Server::new(config),
             journal,
@@ -215,22 +219,22 @@ impl Engine {
                 return self.refuse(client, request, failure);
             }
         };
-        match self.admit(client, (spec, skip), request) {
-            gate::Pass::Run => {}
+        let flags = match self.admit(client, (spec, skip), request) {
+            gate::Pass::Run(flags) => flags,
             // What is queued takes memory too.
-            gate::Pass::Queue if !self.make_room() => {
+            gate::Pass::Queue(_) if !self.make_room() => {
                 self.refused(request, &memory::OUT_OF_MEMORY);
                 return self.refuse(client, request, memory::OUT_OF_MEMORY);
             }
-            gate::Pass::Queue => return transaction::queue(client, spec, request),
+            gate::Pass::Queue(flags) => return transaction::queue(client, flags, request),
             gate::Pass::Refuse(failure) => {
                 self.refused(request, &failure);
                 return self.refuse(client, request, failure);
             }
             gate::Pass::Forward => return Step::Forward,
             gate::Pass::Pause(until) => return self.pause(client, until),
-        }
-        if self.lacks_memory(client, spec) {
+        };
+        if self.lacks_memory(client, flags) {
             self.refused(request, &memory::OUT_OF_MEMORY);
             return self.refuse(client, request, memory::OUT_OF_MEMORY);
         }
@@ -239,7 +243,7 @@ impl Engine {
             let (since, queued) = (self.mark, client.out.len());
             let step = self.own(client, own, request);
             self.measure_own(client, spec, request, since, queued);
-            self.show(client, spec, request, false);
+            self.show(client, spec, request);
             return step;
         }
         let verdict = self.call(client, spec, skip, request, true, None);
@@ -306,7 +310,7 @@ impl Engine {
             self.publish_events();
         }
         self.measure(client, spec, request, &verdict);
-        self.show(client, spec, request, false);
+        self.show(client, spec, request);
         self.remember(client, spec, request);
         self.follow_users(Some(client));
         verdict
@@ -322,11 +326,10 @@ impl Engine {
         ready: Option<&[u8]>,
     ) -> Result<Verdict, Failure> {
         if let Handler::Script(which) = spec.handler {
-            return self.script(client, which, request);
+            return self.script(client, (spec, which), request);
         }
         let args = Args::parse(spec, request, skip)?;
         self.keyspace.set_quiet(client.no_touch && spec.name != "touch");
-        self.follow_settings();
         let mut context = Context {
             keyspace: &mut self.keyspace,
             client,
@@ -457,6 +460,7 @@ impl Engine {
         self.mark = Instant::now();
         self.server.observed.tick(now_ms);
         self.server.peak_memory();
+        self.weigh_scripts();
         self.time_out();
         self.close_idle();
         self.evict_clients();
@@ -466,7 +470,6 @@ impl Engine {
             self.run_errands();
         }
         if self.keyspace.authority && self.server.active_expire && !self.stands_still() {
-            self.follow_settings();
             self.expire();
         }
     }
@@ -508,7 +511,6 @@ impl Engine {
 
     /// Replay a record on a follower.
     pub fn replay(&mut self, time_ms: u64, payload: &[u8]) -> Result<(), crate::keyspace::EffectError> {
-        self.follow_settings();
         self.keyspace.hears = true;
         self.keyspace.replay(time_ms, payload)?;
         if !self.keyspace.events.is_empty() {

@@ -16,11 +16,15 @@ const CHANNEL: &[u8] = b"__redis__:invalidate";
 
 impl Engine {
     /// A command ran: those who monitor see it, unless it is none of their business.
-    pub(super) fn show(&mut self, client: &mut Client, spec: &Spec, request: Request<'_>, script: bool) {
-        if self.clients.monitors.is_empty()
-            || spec.flags.has(Flags::ADMIN)
-            || spec.flags.has(Flags::SKIP_MONITOR)
-        {
+    pub(super) fn show(&mut self, client: &mut Client, spec: &Spec, request: Request<'_>) {
+        if !spec.flags.has(Flags::ADMIN) && !spec.flags.has(Flags::SKIP_MONITOR) {
+            self.feed(client, spec, request, self.scripts.calling);
+        }
+    }
+
+    /// Those who monitor see a command.
+    pub(super) fn feed(&mut self, client: &mut Client, spec: &Spec, request: Request<'_>, script: bool) {
+        if self.clients.monitors.is_empty() {
             return;
         }
         let now = self.keyspace.now;

@@ -51,7 +51,7 @@ impl Engine {
         keyspace.authority = self.keyspace.authority;
         keyspace.tracking = self.keyspace.tracking;
         keyspace.outward = self.keyspace.outward;
-        keyspace.forms.configure(&self.server.config);
+        keyspace.follow(&self.server.config);
         self.watchers.spoil(&mut self.clients);
         self.keyspace = keyspace;
         self.torn = false;

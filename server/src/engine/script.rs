@@ -3,15 +3,13 @@
 //! What a script changed is one record of the log, written when it ended, however it ended; followers apply the record
 //! and never run Lua. The code of libraries is part of the data, and compiled where and when it is first needed.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::busy::Current;
-use super::{Engine, gate};
+use super::{Engine, gate, memory};
 use crate::command::{Flags, Handler, Scripting, Spec, Verdict, acl, errors, server::REDIS_VERSION};
-use crate::keyspace::Effect;
 use crate::resp::{Batch, Failure, Protocol, Reply, Request};
-use crate::script::{self, Host, Interpreter, Library};
+use crate::script::{self, Host, Interpreter};
 use crate::session::{Client, Offset};
 use crate::value::number;
 
@@ -20,17 +18,35 @@ use crate::value::number;
 pub(super) struct Scripts {
     interpreter: Option<Box<Interpreter>>,
     /// The version of the key space's functions whose libraries are loaded.
-    loaded: u64,
+    pub loaded: u64,
+    /// The version whose functions were counted.
+    counted: u64,
     pub current: Option<Current>,
+    /// A command of the script runs, and not one of a client beside it.
+    pub calling: bool,
+    /// There was no room when the command that runs began: what a script itself takes does not count against it.
+    pub out_of_memory: bool,
     /// What the reply of the script that ran last waits for.
     pub observed: Offset,
+}
+
+/// What the commands of a script may do.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    read_only: bool,
+    allow_oom: bool,
+}
+
+impl Limits {
+    /// For the code of a library, which can't run commands.
+    pub const LIBRARY: Limits = Limits { read_only: true, allow_oom: false };
 }
 
 /// A script that runs, as its host.
 struct Running<'a> {
     engine: &'a mut Engine,
     client: &'a mut Client,
-    read_only: bool,
+    limits: Limits,
     /// What the client asked for.
     request: Option<Request<'a>>,
 }
@@ -79,22 +95,13 @@ impl Running<'_> {
             let why = failure.0.strip_prefix("NOPERM ").unwrap_or(&failure.0);
             return Err(Failure::text(format!("NOPERM ACL failure in script: {why}")));
         }
-        if spec.writes() {
-            if self.read_only {
-                return Err(Failure::new("ERR Write commands are not allowed from read-only scripts."));
-            }
-            let dirty = self.engine.scripts.current.as_ref().is_some_and(|current| current.dirty);
-            if !dirty && let Some(failure) = self.engine.wrong_role(spec.flags) {
-                return Err(failure);
-            }
-            if let Some(current) = &mut self.engine.scripts.current {
-                current.dirty = true;
-            }
-        }
+        self.may_change(spec)?;
         self.client.command = spec.full_name;
         self.client.protocol = protocol;
         let db = self.client.db;
+        self.engine.scripts.calling = true;
         let verdict = self.engine.call(self.client, spec, skip, request, false, None);
+        self.engine.scripts.calling = false;
         if self.engine.replicated {
             let observed = self.engine.observed(db, spec, request);
             self.engine.scripts.observed = self.engine.scripts.observed.max(observed);
@@ -108,6 +115,32 @@ impl Running<'_> {
             }
             Verdict::Order(_) => Err(Failure::new("ERR This Redis command is not allowed from script")),
         }
+    }
+
+    /// May this command of the script change something, and take memory, if it does? Once one did, the others may:
+    /// nothing is left half done.
+    fn may_change(&mut self, spec: &Spec) -> Result<(), Failure> {
+        let engine = &mut *self.engine;
+        if spec.writes() && self.limits.read_only {
+            return Err(Failure::new("ERR Write commands are not allowed from read-only scripts."));
+        }
+        let dirty = engine.scripts.current.as_ref().is_some_and(|current| current.dirty);
+        if dirty {
+            return Ok(());
+        }
+        if spec.writes()
+            && let Some(failure) = engine.wrong_role(spec.flags)
+        {
+            return Err(failure);
+        }
+        let lacks = engine.scripts.out_of_memory && !self.limits.allow_oom;
+        if lacks && spec.flags.has(Flags::DENYOOM) {
+            return Err(memory::OUT_OF_MEMORY);
+        }
+        if let Some(current) = &mut engine.scripts.current {
+            current.dirty = spec.writes();
+        }
+        Ok(())
     }
 }
 
@@ -143,10 +176,14 @@ impl Engine {
     pub(super) fn script(
         &mut self,
         client: &mut Client,
-        which: Scripting,
+        (spec, which): (&'static Spec, Scripting),
         request: Request<'_>,
     ) -> Result<Verdict, Failure> {
         let since = self.mark;
+        if spec.flags.has(Flags::SKIP_MONITOR) {
+            // Before the commands that it runs.
+            self.feed(client, spec, request, false);
+        }
         match which {
             Scripting::Kill => return self.script_kill(false).map(Verdict::Reply),
             Scripting::FunctionKill => return self.script_kill(true).map(Verdict::Reply),
@@ -170,14 +207,18 @@ impl Engine {
             Scripting::FunctionDelete => self.function_delete(request),
             Scripting::FunctionFlush => self.function_flush(request),
             Scripting::FunctionList => self.function_list(client, request),
+            Scripting::FunctionDump => Ok(self.function_dump()),
+            Scripting::FunctionRestore => self.function_restore(client, request),
+            Scripting::Show => self.script_show(request),
             Scripting::Kill | Scripting::FunctionKill | Scripting::FunctionStats => Err(errors::SYNTAX),
         };
+        self.count_scripts();
         // The commands of the script were measured one by one; now comes all of it.
         self.mark = since;
         reply.map(Verdict::Reply)
     }
 
-    fn interpreter(&mut self) -> Result<&mut Interpreter, Failure> {
+    pub(super) fn interpreter(&mut self) -> Result<&mut Interpreter, Failure> {
         if self.scripts.interpreter.is_none() {
             let made = Interpreter::new(REDIS_VERSION);
             let made = made.map_err(|error| Failure::text(format!("ERR no Lua: {error}")))?;
@@ -206,11 +247,10 @@ impl Engine {
             interpreter.compile(call.what)?
         };
         let script = interpreter.scripts.get(&sha).cloned().ok_or(NO_SCRIPT)?;
-        self.prepare(script.flags, read_only)?;
+        let limits = self.prepare(script.flags, read_only)?;
         let name = String::from_utf8_lossy(&sha).into_owned();
-        let read_only = read_only || script.flags.no_writes;
         let running = ("", Some(request));
-        self.with_interpreter(client, read_only, running, |interpreter, host| {
+        self.with_interpreter(client, limits, running, |interpreter, host| {
             let value = interpreter.eval(&script, &name, &call.keys, &call.argv, host)?;
             Ok(interpreter.reply(&value))
         })
@@ -226,20 +266,31 @@ impl Engine {
         let found = self.interpreter()?.libraries.find(request.arg(1)).cloned();
         let function = found.ok_or(Failure::new("ERR Function not found"))?;
         let call = Call::read(request, true)?;
-        self.prepare(function.flags, read_only)?;
+        let limits = self.prepare(function.flags, read_only)?;
         let name = String::from_utf8_lossy(call.what).into_owned();
-        let read_only = read_only || function.flags.no_writes;
         let running = (name.as_str(), Some(request));
-        self.with_interpreter(client, read_only, running, |interpreter, host| {
+        self.with_interpreter(client, limits, running, |interpreter, host| {
             let value = interpreter.fcall(&function, &name, &call.keys, &call.argv, host)?;
             Ok(interpreter.reply(&value))
         })
     }
 
     /// May a script that says this of itself run here, now?
-    fn prepare(&self, flags: script::Flags, read_only: bool) -> Result<(), Failure> {
-        if flags.compatible || flags.no_writes {
-            return Ok(());
+    fn prepare(&self, flags: script::Flags, read_only: bool) -> Result<Limits, Failure> {
+        let limits = Limits { read_only: read_only || flags.no_writes, allow_oom: flags.allow_oom };
+        if flags.compatible {
+            return Ok(limits);
+        }
+        if flags.no_cluster && self.server.config.cluster_enabled {
+            return Err(Failure::new("ERR Can not run script on cluster, 'no-cluster' flag is set."));
+        }
+        if flags.no_writes {
+            return Ok(limits);
+        }
+        if self.scripts.out_of_memory && !flags.allow_oom {
+            return Err(Failure::new(
+                "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
+            ));
         }
         match self.wrong_role(Flags::WRITE) {
             Some(failure) if failure.code() == "READONLY" => {
@@ -249,15 +300,37 @@ impl Engine {
             None if read_only => {
                 Err(Failure::new("ERR Can not execute a script with write flag using *_ro command."))
             }
-            None => Ok(()),
+            None => Ok(limits),
         }
     }
 
+    /// What `INFO` says of scripts: how many there are.
+    fn count_scripts(&mut self) {
+        let Some(interpreter) = &self.scripts.interpreter else { return };
+        let figures = &mut self.server.scripts;
+        figures.cached = interpreter.scripts.len() as u64;
+        figures.libraries = interpreter.libraries.0.len() as u64;
+        if self.scripts.counted != self.scripts.loaded {
+            self.scripts.counted = self.scripts.loaded;
+            figures.functions = interpreter.libraries.functions() as u64;
+        }
+    }
+
+    /// The same, and how much memory they take; some times a second.
+    pub(super) fn weigh_scripts(&mut self) {
+        self.count_scripts();
+        let Some(interpreter) = &self.scripts.interpreter else { return };
+        let figures = &mut self.server.scripts;
+        figures.script_bytes = interpreter.scripts.values().map(|script| script.body.len() as u64).sum();
+        figures.library_bytes = self.keyspace.functions.iter().map(|(_, code)| code.len() as u64).sum();
+        figures.interpreter_bytes = interpreter.used_memory() as u64;
+    }
+
     /// Run something with the interpreter, for a client whose state the script's commands may change.
-    fn with_interpreter<R>(
+    pub(super) fn with_interpreter<R>(
         &mut self,
         client: &mut Client,
-        read_only: bool,
+        limits: Limits,
         (function, request): (&str, Option<Request<'_>>),
         run: impl FnOnce(&mut Interpreter, &mut dyn Host) -> Result<R, Failure>,
     ) -> Result<R, Failure> {
@@ -273,7 +346,7 @@ impl Engine {
             busy: false,
             counts: (interpreter.libraries.0.len(), interpreter.libraries.functions()),
         });
-        let mut host = Running { engine: self, client, read_only, request };
+        let mut host = Running { engine: self, client, limits, request };
         let result = run(&mut interpreter, &mut host);
         self.script_ended();
         if self.torn {
@@ -283,6 +356,52 @@ impl Engine {
         (client.db, client.protocol, client.command) = (db, protocol, command);
         self.scripts.interpreter = Some(interpreter);
         result
+    }
+
+    /// The flags of a command that runs a script, as the script says of itself what it does; its own if it says nothing.
+    pub(super) fn script_flags(
+        &mut self,
+        client: &mut Client,
+        (spec, which): (&Spec, Scripting),
+        request: Request<'_>,
+    ) -> Flags {
+        let interpreter = self.scripts.interpreter.as_deref();
+        let said = match which {
+            Scripting::Eval | Scripting::EvalRo => {
+                script::shebang::of_script(request.arg(1)).ok().map(|(flags, _)| flags)
+            }
+            Scripting::EvalSha | Scripting::EvalShaRo => {
+                let sha = script::Sha::try_from(&*request.arg(1).to_ascii_lowercase()).ok();
+                let script = sha.and_then(|sha| interpreter?.scripts.get(&sha));
+                script.map(|script| script.flags)
+            }
+            Scripting::Fcall | Scripting::FcallRo if self.load_libraries(client).is_ok() => {
+                let interpreter = self.scripts.interpreter.as_deref();
+                let function = interpreter.and_then(|interpreter| interpreter.libraries.find(request.arg(1)));
+                function.map(|function| function.flags)
+            }
+            _ => None,
+        };
+        let Some(said) = said.filter(|said| !said.compatible) else { return spec.flags };
+        let hidden = Flags::of(&[Flags::STALE, Flags::DENYOOM, Flags::WRITE, Flags::MAY_REPLICATE]);
+        let mut flags = Flags(spec.flags.0 & !hidden.0);
+        for (is, flag) in [
+            (!said.allow_oom && !said.no_writes, Flags::DENYOOM),
+            (!said.no_writes, Flags::WRITE),
+            (said.allow_stale, Flags::STALE),
+        ] {
+            if is {
+                flags = flags.or(flag);
+            }
+        }
+        flags
+    }
+
+    /// `SCRIPT SHOW` of Valkey: the text of a script.
+    fn script_show(&mut self, request: Request<'_>) -> Result<Reply, Failure> {
+        let sha = script::Sha::try_from(&*request.arg(2).to_ascii_lowercase()).map_err(|_| NO_SCRIPT)?;
+        let script = self.interpreter()?.scripts.get(&sha).ok_or(NO_SCRIPT)?;
+        Ok(Reply::Bulk(script.body.clone()))
     }
 
     fn script_exists(&mut self, request: Request<'_>) -> Result<Reply, Failure> {
@@ -301,132 +420,10 @@ impl Engine {
         self.interpreter()?.scripts.clear();
         Ok(Reply::OK)
     }
-
-    /// Load what the key space has and the interpreter has not.
-    fn load_libraries(&mut self, client: &mut Client) -> Result<(), Failure> {
-        self.interpreter()?;
-        let version = self.keyspace.functions.version();
-        if self.scripts.loaded == version {
-            return Ok(());
-        }
-        let kept: Vec<_> =
-            self.keyspace.functions.iter().map(|(name, code)| (name.clone(), code.clone())).collect();
-        let loaded = self.with_interpreter(client, true, ("", None), |interpreter, host| {
-            let mut before = std::mem::take(&mut interpreter.libraries.0);
-            let mut now = BTreeMap::new();
-            for (name, code) in kept {
-                let library = match before.remove(&*name) {
-                    Some(library) if *library.code == *code => library,
-                    _ => interpreter.register(&code, host)?,
-                };
-                now.insert(name.to_vec(), library);
-            }
-            interpreter.libraries.0 = now;
-            Ok(())
-        });
-        if loaded.is_ok() {
-            self.scripts.loaded = version;
-        }
-        loaded
-    }
-
-    fn function_load(&mut self, client: &mut Client, request: Request<'_>) -> Result<Reply, Failure> {
-        let mut replace = false;
-        for word in request.rest(2).take(request.len() - 3) {
-            if replace || !word.eq_ignore_ascii_case(b"replace") {
-                let word = String::from_utf8_lossy(word);
-                return Err(Failure::text(format!("ERR Unknown option given: {word}")));
-            }
-            replace = true;
-        }
-        self.load_libraries(client)?;
-        let code = request.arg(request.len() - 1);
-        let (name, _) = script::shebang::of_library(code)?;
-        let there = self.keyspace.functions.get(name).is_some();
-        if there && !replace {
-            let name = String::from_utf8_lossy(name);
-            return Err(Failure::text(format!("ERR Library '{name}' already exists")));
-        }
-        let library: Library = self.with_interpreter(client, true, ("", None), |interpreter, host| {
-            interpreter.register(code, host)
-        })?;
-        let libraries = &mut self.interpreter()?.libraries.0;
-        for (other, loaded) in libraries.iter() {
-            let taken = library.functions.keys().find(|function| loaded.functions.contains_key(*function));
-            if let (Some(function), true) = (taken, other != name) {
-                let function = String::from_utf8_lossy(function);
-                return Err(Failure::text(format!("ERR Function {function} already exists")));
-            }
-        }
-        libraries.insert(name.to_vec(), library);
-        self.keyspace.change(&Effect::FunctionLoad { name, code });
-        self.scripts.loaded = self.keyspace.functions.version();
-        Ok(Reply::bulk(name))
-    }
-
-    fn function_delete(&mut self, request: Request<'_>) -> Result<Reply, Failure> {
-        let name = request.arg(2);
-        if self.keyspace.functions.get(name).is_none() {
-            return Err(Failure::new("ERR Library not found"));
-        }
-        self.keyspace.change(&Effect::FunctionDelete { name });
-        Ok(Reply::OK)
-    }
-
-    fn function_flush(&mut self, request: Request<'_>) -> Result<Reply, Failure> {
-        if !flushes(request) {
-            return Err(Failure::new("ERR FUNCTION FLUSH only supports SYNC|ASYNC option"));
-        }
-        self.keyspace.change(&Effect::FunctionFlush);
-        Ok(Reply::OK)
-    }
-
-    fn function_list(&mut self, client: &mut Client, request: Request<'_>) -> Result<Reply, Failure> {
-        let (mut pattern, mut with_code) = (None, false);
-        let mut words = request.rest(2);
-        while let Some(word) = words.next() {
-            if !with_code && word.eq_ignore_ascii_case(b"withcode") {
-                with_code = true;
-            } else if pattern.is_none() && word.eq_ignore_ascii_case(b"libraryname") {
-                let given = words.next();
-                pattern = Some(given.ok_or(Failure::new("ERR library name argument was not given"))?);
-            } else {
-                let word = String::from_utf8_lossy(word);
-                return Err(Failure::text(format!("ERR Unknown argument {word}")));
-            }
-        }
-        self.load_libraries(client)?;
-        let libraries = &self.interpreter()?.libraries.0;
-        let shown = libraries.iter().filter(|(name, _)| {
-            pattern.is_none_or(|pattern| crate::config::glob::matches(pattern, name, false))
-        });
-        Ok(Reply::Array(shown.map(|(name, library)| describe(name, library, with_code)).collect()))
-    }
-
-    fn function_stats(&mut self, client: &mut Client) -> Result<Reply, Failure> {
-        let (running, (libraries, functions)) = match &self.scripts.current {
-            // As the reference: of a script it tells nothing.
-            Some(current) if current.function.is_empty() => return Err(current.refusal()),
-            Some(current) => (current.describe(), current.counts),
-            None => {
-                self.load_libraries(client)?;
-                let libraries = &self.interpreter()?.libraries;
-                (Reply::Null, (libraries.0.len(), libraries.functions()))
-            }
-        };
-        let counts = Reply::Map(vec![
-            (Reply::bulk("libraries_count"), libraries.into()),
-            (Reply::bulk("functions_count"), functions.into()),
-        ]);
-        Ok(Reply::Map(vec![
-            (Reply::bulk("running_script"), running),
-            (Reply::bulk("engines"), Reply::Map(vec![(Reply::bulk("LUA"), counts)])),
-        ]))
-    }
 }
 
 /// Whether the words of a `FLUSH` are right. It is done at once either way.
-fn flushes(request: Request<'_>) -> bool {
+pub(super) fn flushes(request: Request<'_>) -> bool {
     match request.get(2) {
         None => true,
         Some(word) => {
@@ -434,27 +431,6 @@ fn flushes(request: Request<'_>) -> bool {
             known && request.len() == 3
         }
     }
-}
-
-fn describe(name: &[u8], library: &Library, with_code: bool) -> Reply {
-    let function = |(name, function): (&Vec<u8>, &script::Registered)| {
-        let description = function.description.clone().map_or(Reply::Null, Reply::Bulk);
-        let flags = function.flags.names().map(Reply::Simple).collect();
-        Reply::Map(vec![
-            (Reply::bulk("name"), Reply::bulk(name)),
-            (Reply::bulk("description"), description),
-            (Reply::bulk("flags"), Reply::Set(flags)),
-        ])
-    };
-    let mut fields = vec![
-        (Reply::bulk("library_name"), Reply::bulk(name)),
-        (Reply::bulk("engine"), Reply::bulk("LUA")),
-        (Reply::bulk("functions"), Reply::Array(library.functions.iter().map(function).collect())),
-    ];
-    if with_code {
-        fields.push((Reply::bulk("library_code"), Reply::Bulk(library.code.clone())));
-    }
-    Reply::Map(fields)
 }
 
 /// Whether a command's reply depends on what commands of its own saw.

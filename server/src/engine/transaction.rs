@@ -2,7 +2,7 @@
 
 use super::{Engine, Place, PlaceMap, Step, gate, place};
 use crate::acl::Denied;
-use crate::command::{Flags, Own, Spec, Verdict};
+use crate::command::{Flags, Own, Verdict};
 use crate::keyspace::{Keyspace, Touched};
 use crate::resp::{Failure, Protocol, Reply, Request};
 use crate::session::{Client, ClientId, Clients, Offset, Seen, Transaction, Watched};
@@ -100,14 +100,14 @@ fn look_again(client: &mut Client, place: &Place, touched: &Touched, keyspace: &
     }
 }
 
-/// Keep a request for `EXEC`.
-pub(super) fn queue(client: &mut Client, spec: &Spec, request: Request<'_>) -> Step {
+/// Keep a request for `EXEC`; `flags` are those of what it will do.
+pub(super) fn queue(client: &mut Client, flags: Flags, request: Request<'_>) -> Step {
     if let Some(transaction) = &mut client.transaction {
-        transaction.writes |= spec.writes() || spec.changes_users();
-        transaction.may_replicate |= spec.flags.has(Flags::MAY_REPLICATE);
+        transaction.writes |= flags.has(Flags::WRITE);
+        transaction.may_replicate |= flags.has(Flags::MAY_REPLICATE);
         // What will not run needs no memory.
         if !transaction.aborted {
-            transaction.needs_memory |= spec.flags.has(Flags::DENYOOM);
+            transaction.needs_memory |= flags.has(Flags::DENYOOM);
             transaction.queued.push(request.to_batch());
         }
     }
@@ -287,6 +287,7 @@ impl Engine {
         client.no_evict = false;
         client.no_touch = false;
         client.reads_here = false;
+        client.redirects = false;
         client.authenticated = !self.server.needs_password();
         client.user = self.server.users.default_user().clone();
         Reply::Simple("RESET")

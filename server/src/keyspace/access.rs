@@ -22,6 +22,11 @@ impl Access {
         if self.by_frequency { minutes(seconds) << 8 | FREQUENCY_NEW } else { seconds }
     }
 
+    /// Somebody else counted how often a key is used.
+    pub fn told(frequency: u8, seconds: u32) -> u32 {
+        minutes(seconds) << 8 | u32::from(frequency)
+    }
+
     /// A key is used. `random` is any number.
     pub fn used(self, before: u32, seconds: u32, random: u32) -> u32 {
         if !self.by_frequency {

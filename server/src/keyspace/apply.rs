@@ -53,7 +53,8 @@ impl Keyspace {
             Effect::Copy { db, from, to_db, to } => {
                 if let Some(entry) = self.database(db).get(from).cloned() {
                     let deadline = entry.deadline();
-                    self.take(to_db, to);
+                    let old = self.take(to_db, to);
+                    self.overwritten(old.map(|old| old.value));
                     self.put(to_db, to, entry.value, deadline);
                 }
             }
@@ -130,8 +131,18 @@ impl Keyspace {
 
     fn put(&mut self, db: u32, key: &[u8], value: Value, deadline: Option<u64>) {
         let accessed = self.seconds();
-        self.databases[db as usize].insert(key, value, deadline, accessed);
+        let old = self.databases[db as usize].insert(key, value, deadline, accessed);
+        self.overwritten(old);
         self.touch(db, key);
+    }
+
+    /// Another value took the place of this one.
+    fn overwritten(&self, old: Option<Value>) {
+        if (self.lazy_overwrite || !self.authority)
+            && let Some(old) = old.filter(|old| !matches!(old, Value::String(_)))
+        {
+            reclaim::later(old);
+        }
     }
 
     fn take(&mut self, db: u32, key: &[u8]) -> Option<super::Entry> {
@@ -154,7 +165,8 @@ impl Keyspace {
             let deadline = entry.deadline();
             self.touch(db, from);
             // What it overwrites goes first, so that the key is a new one.
-            self.take(to_db, to);
+            let old = self.take(to_db, to);
+            self.overwritten(old.map(|old| old.value));
             self.put(to_db, to, entry.value, deadline);
         }
     }
@@ -207,7 +219,7 @@ impl Keyspace {
         match self.databases[db as usize].get_mut(key) {
             Some(entry) if matches!(entry.value, Value::String(_)) => entry.value = value,
             Some(_) => return,
-            None => self.databases[db as usize].insert(key, value, None, accessed),
+            None => drop(self.databases[db as usize].insert(key, value, None, accessed)),
         }
         self.touch(db, key);
     }

@@ -3,7 +3,7 @@
 use std::mem;
 
 use super::walk::capture;
-use super::{Database, Keyspace};
+use super::{Access, Database, Keyspace};
 use crate::value::rdb::RdbError;
 use crate::value::{Digest, rdb};
 
@@ -59,11 +59,17 @@ impl Keyspace {
         self.read(db, key).map(rdb::dump)
     }
 
-    /// The key counts as one that nobody looked at for so many seconds. Each node counts for itself.
-    pub fn rest(&mut self, db: u32, key: &[u8], seconds: u64) {
-        let now = self.now / 1000;
-        if let Some(entry) = self.databases[db as usize].get_mut(key) {
-            entry.accessed = now.saturating_sub(seconds) as u32;
+    /// The key counts as one that nobody looked at for so many seconds, or that is used so often, whichever is noted now.
+    /// Each node counts for itself.
+    pub fn set_usage(&mut self, db: u32, key: &[u8], idle_seconds: Option<u64>, frequency: Option<u8>) {
+        let (seconds, access) = (self.now / 1000, self.access);
+        let Some(entry) = self.databases[db as usize].get_unused(key) else { return };
+        match (idle_seconds, frequency) {
+            (Some(idle), _) if !access.by_frequency => entry.accessed = seconds.saturating_sub(idle) as u32,
+            (_, Some(frequency)) if access.by_frequency => {
+                entry.accessed = Access::told(frequency, seconds as u32);
+            }
+            _ => entry.accessed = access.fresh(seconds as u32),
         }
     }
 }

@@ -117,6 +117,11 @@ impl Database {
         self.deadlines.len()
     }
 
+    /// How many hashes have fields that expire.
+    pub fn expiring_hashes(&self) -> usize {
+        self.fields.len()
+    }
+
     /// Whether any key may expire, be it with its last field.
     pub fn has_deadlines(&self) -> bool {
         !self.deadlines.is_empty() || !self.fields.is_empty()
@@ -202,15 +207,22 @@ impl Database {
         table.get(key)
     }
 
-    pub(super) fn insert(&mut self, key: &[u8], value: Value, deadline: Option<Deadline>, accessed: u32) {
+    /// Put a value at a key; returns the one whose place it takes.
+    pub(super) fn insert(
+        &mut self,
+        key: &[u8],
+        value: Value,
+        deadline: Option<Deadline>,
+        accessed: u32,
+    ) -> Option<Value> {
         let after = value.next_deadline();
         if let Some(entry) = self.table.get_mut(key) {
             let before = entry.value.next_deadline();
-            entry.value = value;
+            let old = std::mem::replace(&mut entry.value, value);
             self.usage.note(entry);
             Self::set_deadline(&mut self.deadlines, entry, deadline);
             self.fields_expire(key, before, after);
-            return;
+            return Some(old);
         }
         let key: Arc<[u8]> = key.into();
         if let Some(deadline) = deadline {
@@ -224,6 +236,7 @@ impl Database {
         }
         let accessed = self.usage.access.fresh(accessed);
         self.table.insert_new(Entry { key, value, deadline, accessed, generation: self.generation });
+        None
     }
 
     pub(super) fn remove(&mut self, key: &[u8]) -> Option<Entry> {

@@ -29,7 +29,7 @@ pub use events::Event;
 pub use functions::Functions;
 pub use users::UserTexts;
 
-use crate::config::{Class, Classes};
+use crate::config::{Class, Classes, Config};
 use crate::value::{Forms, Value};
 
 /// A change that others may wait for: `WATCH`, blocked clients, reads that must wait for a commit.
@@ -81,6 +81,8 @@ pub struct Keyspace {
     /// The same for those whose time came, and for those that had to go.
     pub lazy_expire: bool,
     pub lazy_eviction: bool,
+    /// The same for what another value takes the place of.
+    lazy_overwrite: bool,
     access: Access,
     pool: evict::Pool,
     pub functions: Functions,
@@ -121,6 +123,7 @@ impl Keyspace {
             lazy: false,
             lazy_expire: false,
             lazy_eviction: false,
+            lazy_overwrite: false,
             access: Access::default(),
             pool: evict::Pool::default(),
             hears: false,
@@ -158,6 +161,20 @@ impl Keyspace {
     /// Whether the record changes something, and does not only tell.
     pub fn record_changes(&self) -> bool {
         self.decisive
+    }
+
+    /// What the settings say holds from now on.
+    pub fn follow(&mut self, config: &Config) {
+        self.forms.configure(config);
+        self.note(config.notify_keyspace_events);
+        self.set_access(Access {
+            by_frequency: config.maxmemory_policy.by_frequency(),
+            log_factor: config.lfu_log_factor,
+            decay_minutes: config.lfu_decay_time,
+        });
+        self.lazy_expire = config.lazyfree_lazy_expire;
+        self.lazy_eviction = config.lazyfree_lazy_eviction;
+        self.lazy_overwrite = config.lazyfree_lazy_server_del;
     }
 
     /// How the use of keys is noted from now on.

@@ -5,7 +5,8 @@
 //! [`HELD_BACK_MAX`] for each thread. Counted is what was asked for, not what the allocator rounds it up to.
 //!
 //! This is the only module with unsafe code: a global allocator can't be written without. It forwards every call
-//! unchanged to the system's allocator and touches two integers beside, so it is as sound as that is.
+//! unchanged to the system's allocator and touches two integers beside, so it is as sound as that is. glibc's
+//! `malloc_trim` takes a number and may be called by any thread at any time.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -26,6 +27,17 @@ thread_local! {
 pub fn used() -> u64 {
     let own = HELD_BACK.with(Cell::get);
     u64::try_from(USED.load(Ordering::Relaxed) + own).unwrap_or(0)
+}
+
+/// Give memory that is free back to the system, as far as the system's allocator can.
+pub fn purge() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        unsafe extern "C" {
+            safe fn malloc_trim(pad: usize) -> i32;
+        }
+        malloc_trim(0);
+    }
 }
 
 fn count(bytes: i64) {

@@ -32,6 +32,24 @@ impl HistogramTotals {
     pub fn count(&self) -> u64 {
         self.buckets.iter().sum()
     }
+
+    /// About the nanoseconds within which this share of all ended, 0 to 100. What is within a bucket is taken to be
+    /// spread evenly.
+    pub fn percentile_nanos(&self, percent: f64) -> f64 {
+        let wanted = (percent / 100.0 * self.count() as f64).max(1.0);
+        let mut below = 0.0;
+        for (bucket, count) in self.buckets.iter().enumerate() {
+            let count = *count as f64;
+            if below + count >= wanted {
+                let lower = if bucket == 0 { 0.0 } else { bucket_bound_nanos(bucket - 1) as f64 };
+                // Nothing is known of those that are longer than every bound but that.
+                let width = if bucket == BUCKETS { 0.0 } else { bucket_bound_nanos(bucket) as f64 - lower };
+                return lower + width * (wanted - below) / count;
+            }
+            below += count;
+        }
+        0.0
+    }
 }
 
 fn bucket_of(nanos: u64) -> usize {
@@ -76,6 +94,19 @@ mod tests {
             assert_eq!(bucket_of(bucket_bound_nanos(bucket) + 1), bucket + 1);
         }
         assert_eq!(bucket_of(u64::MAX), BUCKETS);
+    }
+
+    #[test]
+    fn percentiles_lie_within_their_bucket() {
+        let histogram = Histogram::default();
+        (0..99).for_each(|_| histogram.record(1_500));
+        histogram.record(70_000);
+        let totals = histogram.totals();
+        assert!((1_024.0..=2_048.0).contains(&totals.percentile_nanos(50.0)));
+        assert!((1_024.0..=2_048.0).contains(&totals.percentile_nanos(99.0)));
+        assert!((65_536.0..=131_072.0).contains(&totals.percentile_nanos(99.9)));
+        assert!(totals.percentile_nanos(0.0) > 1_024.0);
+        assert_eq!(HistogramTotals::default().percentile_nanos(50.0), 0.0);
     }
 
     #[test]

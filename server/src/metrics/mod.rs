@@ -80,6 +80,9 @@ pub struct Metrics {
 
     pub connections_received: Counter,
     pub connections_rejected: Counter,
+    /// Clients closed because of what they sent ahead, and of what they left unread.
+    pub query_limit_closed: Counter,
+    pub output_limit_closed: Counter,
     pub connected_clients: Gauge,
     pub blocked_clients: Gauge,
     pub net_input_bytes: Counter,
@@ -134,6 +137,8 @@ impl Metrics {
             health: Arc::default(),
             connections_received: Counter::default(),
             connections_rejected: Counter::default(),
+            query_limit_closed: Counter::default(),
+            output_limit_closed: Counter::default(),
             connected_clients: Gauge::default(),
             blocked_clients: Gauge::default(),
             net_input_bytes: Counter::default(),
@@ -230,6 +235,8 @@ impl Metrics {
         for counter in [
             &self.connections_received,
             &self.connections_rejected,
+            &self.query_limit_closed,
+            &self.output_limit_closed,
             &self.net_input_bytes,
             &self.net_output_bytes,
             &self.protocol_errors,

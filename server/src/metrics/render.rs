@@ -108,6 +108,16 @@ impl Metrics {
                 "Connections over maxclients.",
                 &self.connections_rejected,
             ),
+            (
+                "botellier_query_limit_closed_total",
+                "Clients closed for what they sent ahead.",
+                &self.query_limit_closed,
+            ),
+            (
+                "botellier_output_limit_closed_total",
+                "Clients closed for what they left unread.",
+                &self.output_limit_closed,
+            ),
             ("botellier_net_input_bytes_total", "Bytes read from clients.", &self.net_input_bytes),
             ("botellier_net_output_bytes_total", "Bytes written to clients.", &self.net_output_bytes),
             (

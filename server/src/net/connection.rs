@@ -149,6 +149,9 @@ impl Connection {
         net.with(move |engine| engine.disconnect(id));
         match over {
             Over::OutputLimit | Over::QueryLimit => {
+                let query = matches!(over, Over::QueryLimit);
+                let metrics = &net.metrics;
+                if query { &metrics.query_limit_closed } else { &metrics.output_limit_closed }.add(1);
                 tracing::warn!(client = self.id, unsent = self.output.len(), "connection closed: {over}");
             }
             over => tracing::debug!(client = self.id, "connection closed: {over}"),

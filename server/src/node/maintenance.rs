@@ -3,8 +3,9 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::snapshots::TakeError;
 use super::{Node, fsync};
@@ -109,6 +110,7 @@ pub(super) async fn save(node: Arc<Node>) -> bool {
     let changes = {
         let mut engine = node.net.engine.lock();
         engine.server.persistence.saving = true;
+        engine.server.persistence.began = Some(Instant::now());
         engine.keyspace.changes
     };
     let taker = node.taker.clone();
@@ -117,11 +119,17 @@ pub(super) async fn save(node: Arc<Node>) -> bool {
     let mut engine = node.net.engine.lock();
     let persistence = &mut engine.server.persistence;
     persistence.saving = false;
+    let took = persistence.began.take().map(|began| began.elapsed().as_secs());
+    if std::mem::take(&mut persistence.again) {
+        tokio::spawn(save_again(node.clone()));
+    }
     match result {
         Ok(Ok(info)) => {
             persistence.last_save_s = now_ms() / 1000;
             persistence.changes_at_save = changes;
             persistence.last_failed = false;
+            persistence.last_took_s = took;
+            persistence.taken += 1;
             metrics.snapshot_bytes.set(info.bytes);
             metrics.snapshot_time_s.set(now_ms() / 1000);
             true
@@ -141,11 +149,18 @@ pub(super) async fn save(node: Arc<Node>) -> bool {
     }
 }
 
+/// A future of a type that has a name, for [`save`] to begin itself anew.
+fn save_again(node: Arc<Node>) -> Pin<Box<dyn Future<Output = bool> + Send>> {
+    Box::pin(save(node))
+}
+
 /// Figures for metrics and `INFO`; returns the settings.
 fn publish(node: &Node, engine: &mut Engine) -> Arc<Config> {
     let metrics = &node.net.metrics;
     engine.server.status.offset = node.log.end_offset();
     engine.server.status.committed = node.net.gate.committed().min(engine.server.status.offset);
+    engine.server.log_memory = node.log.memory_bytes();
+    engine.server.log_start = node.log.start();
     engine.server.status.lease_ms = node.net.gate.lease_left_ms().map_or(-1, |left| left as i64);
     metrics.log_end_offset.set(engine.server.status.offset);
     metrics.commit_offset.set(engine.server.status.committed);

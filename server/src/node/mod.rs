@@ -9,6 +9,7 @@ mod cluster;
 mod driver;
 mod journal;
 mod maintenance;
+mod migrate;
 mod orders;
 mod perform;
 mod recovery;
@@ -30,8 +31,8 @@ use tokio::task::JoinSet;
 
 use crate::command::Order;
 use crate::command::server::{Role, Settings, Status};
-use crate::config::Config;
 use crate::config::log::LogHandle;
+use crate::config::{Config, clients_allowed};
 use crate::engine::Engine;
 use crate::metrics;
 use crate::net::{Net, Pool, Workers, now_ms};
@@ -110,7 +111,16 @@ impl Held {
 }
 
 /// Run a node until it is told to end.
-pub async fn run(config: Arc<Config>, loglevel: LogHandle) -> Result<(), NodeError> {
+pub async fn run(mut config: Arc<Config>, loglevel: LogHandle) -> Result<(), NodeError> {
+    let allowed = clients_allowed(config.maxclients);
+    if allowed < config.maxclients {
+        tracing::warn!(
+            asked = config.maxclients,
+            allowed,
+            "maxclients is lowered to what the system's limit of open files allows"
+        );
+        Arc::make_mut(&mut config).maxclients = allowed;
+    }
     let mut terminate = signal(SignalKind::terminate()).map_err(NodeError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(NodeError::Signals)?;
     if config.zookeeper.is_some() && !config.appendonly {

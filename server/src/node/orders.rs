@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cluster::Cluster;
-use super::{Node, maintenance};
+use super::{Node, maintenance, migrate};
 use crate::command::{Order, acl};
 use crate::keyspace::Effect;
+use crate::metrics::heap;
 use crate::net::Net;
 use crate::replication::log::{Log, ReadError};
 use crate::resp::{Failure, Reply};
@@ -26,6 +27,17 @@ pub(super) async fn carry_out(node: Arc<Node>, cluster: Option<Cluster>, id: Cli
         Order::SaveUsers => save_users(&net).await,
         Order::Sleep { time } => sleep(&net, time).await,
         Order::Save { background } => save(&node, background).await,
+        Order::Migrate(migration) => {
+            let (reply, after) = migrate::carry_out(&net, &migration).await;
+            net.engine.lock().answer_after(id, reply, after);
+            (net.flush)();
+            return;
+        }
+        Order::RewriteLog => rewrite_log(&node),
+        Order::Purge => match tokio::task::spawn_blocking(heap::purge).await {
+            Ok(()) => Reply::OK,
+            Err(error) => Failure::text(format!("ERR {error}")).into(),
+        },
         Order::Shutdown { abort: true, .. } => Failure::new("ERR No shutdown in progress.").into(),
         Order::Shutdown { save, .. } => {
             if save == Some(true) && !maintenance::save(node.clone()).await {
@@ -55,6 +67,17 @@ async fn save(node: &Arc<Node>, background: bool) -> Reply {
         return Reply::Simple("Background saving started");
     }
     if maintenance::save(node.clone()).await { Reply::OK } else { Failure::new("ERR").into() }
+}
+
+/// `BGREWRITEAOF`: a snapshot is begun, or one more when that under way is done, for it covers less.
+fn rewrite_log(node: &Arc<Node>) -> Reply {
+    let persistence = &mut node.net.engine.lock().server.persistence;
+    if persistence.saving {
+        persistence.again = true;
+        return Reply::Simple("Background append only file rewriting scheduled");
+    }
+    tokio::spawn(maintenance::save(node.clone()));
+    Reply::Simple("Background append only file rewriting started")
 }
 
 /// `GETLOG`: records as `[offset, epoch, time in ms, [effect, ...]]`, from the first one that ends after `from`.

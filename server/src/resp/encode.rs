@@ -60,6 +60,46 @@ pub fn encode(reply: &Reply, protocol: Protocol, out: &mut Vec<u8>) {
     }
 }
 
+/// How many bytes the encoding of `reply` has.
+pub fn length(reply: &Reply, protocol: Protocol) -> usize {
+    const HEADER: usize = 3;
+    let old = protocol == Protocol::Resp2;
+    let digits = |number: i64| itoa::Buffer::new().format(number).len();
+    let bulk = |length: usize| HEADER + digits(length as i64) + length + 2;
+    let many = |count: usize, items: &[Reply]| {
+        let items = items.iter().map(|item| self::length(item, protocol));
+        HEADER + digits(count as i64) + items.sum::<usize>()
+    };
+    match reply {
+        Reply::Simple(text) => HEADER + text.len(),
+        Reply::Bulk(bytes) => bulk(bytes.len()),
+        Reply::BulkInt(number) => bulk(digits(*number)),
+        Reply::Int(number) => HEADER + digits(*number),
+        Reply::Null | Reply::NullArray => {
+            if old {
+                HEADER + 2
+            } else {
+                HEADER
+            }
+        }
+        Reply::None => 0,
+        Reply::Array(items) | Reply::Set(items) | Reply::Push(items) => many(items.len(), items),
+        Reply::Map(pairs) => {
+            let count = if old { pairs.len() * 2 } else { pairs.len() };
+            let pairs =
+                pairs.iter().map(|(key, value)| self::length(key, protocol) + self::length(value, protocol));
+            HEADER + digits(count as i64) + pairs.sum::<usize>()
+        }
+        Reply::Verbatim(_, text) if old => bulk(text.len()),
+        // Nothing else is large, or usual.
+        other => {
+            let mut bytes = Vec::new();
+            encode(other, protocol, &mut bytes);
+            bytes.len()
+        }
+    }
+}
+
 fn aggregate(kind: u8, items: &[Reply], protocol: Protocol, out: &mut Vec<u8>) {
     header(kind, items.len() as i64, out);
     for item in items {
@@ -124,6 +164,7 @@ mod tests {
         let text = |protocol| {
             let mut out = Vec::new();
             encode(reply, protocol, &mut out);
+            assert_eq!(length(reply, protocol), out.len(), "{reply:?}");
             String::from_utf8(out).unwrap()
         };
         (text(Protocol::Resp2), text(Protocol::Resp3))

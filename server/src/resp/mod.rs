@@ -7,7 +7,7 @@ mod parse;
 mod reply;
 mod scan;
 
-pub use encode::{Protocol, double, encode};
+pub use encode::{Protocol, double, encode, length};
 pub use parse::{Batch, Limits, ParseError, Parser, Request};
 pub use reply::{Failure, Reply};
 pub use scan::{NoReply, reply_length};

@@ -121,6 +121,14 @@ impl<'a> Request<'a> {
         self.args.len()
     }
 
+    /// About the bytes that it took on the wire: from its first argument to the end of its last.
+    pub fn bytes(&self) -> usize {
+        match self.args {
+            [(start, _), .., (_, end)] | [(start, end)] => (end - start) as usize,
+            [] => 0,
+        }
+    }
+
     pub fn arg(&self, index: usize) -> &'a [u8] {
         let (start, end) = self.args[index];
         &self.bytes[start as usize..end as usize]

@@ -145,6 +145,8 @@ pub struct Client {
     pub no_touch: bool,
     /// It said `READONLY`: a follower of a cluster may answer its reads.
     pub reads_here: bool,
+    /// It follows `-REDIRECT` (`CLIENT CAPA redirect` of Valkey).
+    pub redirects: bool,
     /// It sees every command (`MONITOR`).
     pub monitor: bool,
     /// How it tracks keys, if it does.
@@ -197,6 +199,7 @@ impl Client {
             no_evict: false,
             no_touch: false,
             reads_here: false,
+            redirects: false,
             monitor: false,
             tracking: None,
             closing: false,

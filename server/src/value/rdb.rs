@@ -1,14 +1,16 @@
-//! Values in the encoding of Redis' RDB files: what snapshots hold, and what `DUMP` will speak.
+//! Values in the encoding of Redis' RDB files: what snapshots hold, and what `DUMP` speaks.
 //!
 //! Written are the plain encodings (a raw string, a list of raw strings), which every version of Redis reads.
 
 mod crc64;
 mod dump;
+mod functions;
 pub mod listpack;
 mod plain;
 mod stream;
 
 pub use dump::{DumpError, dump, restore, seal};
+pub use functions::{FunctionsError, dump_functions, restore_functions};
 
 use super::{End, Forms, Hash, List, Pair, Set, SortedSet, Str, Value};
 

@@ -109,7 +109,7 @@ fn set(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     let changes: Vec<(&[u8], &[u8])> = pairs.iter().map(|[name, value]| (*name, *value)).collect();
     let next = context.server.config.set(&changes);
     let next = next.map_err(|error| Failure::text(format!("ERR {error}")))?;
-    context.keyspace.forms.configure(&next);
+    context.keyspace.follow(&next);
     let password_changed = next.requirepass != context.server.config.requirepass;
     context.server.configure(next.into());
     if password_changed {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::debug_samples;
 use crate::command::spec::{Acl, Grammar};
 use crate::command::{Args, Context, Flags, Handler, Order, Spec, Verdict, errors};
 use crate::resp::{Failure, Reply};
@@ -55,6 +56,14 @@ fn debug(context: &mut Context<'_>, args: &Args<'_>) -> Result<Verdict, Failure>
             Ok(Verdict::Reply(Reply::OK))
         }
         (b"object", 3) => object(context, args.word(2)).map(Verdict::Reply),
+        (b"error", 3) => Err(Failure::text(String::from_utf8_lossy(args.word(2)))),
+        (b"log", 3) => {
+            tracing::warn!("DEBUG LOG: {}", String::from_utf8_lossy(args.word(2)));
+            Ok(Verdict::Reply(Reply::OK))
+        }
+        (b"protocol", 3) => debug_samples::protocol(context, args.word(2)).map(Verdict::Reply),
+        (b"populate", 3..=5) => debug_samples::populate(context, args).map(Verdict::Reply),
+        (b"stringmatch-test", 2) => Ok(Verdict::Reply(debug_samples::match_patterns(context))),
         (b"help", 2) => Ok(Verdict::Reply(crate::command::help("DEBUG", HELP))),
         _ => {
             let given = String::from_utf8_lossy(args.word(1));
@@ -101,8 +110,20 @@ const HELP: &[&str] = &[
     "    Output a hex signature representing the current DB content.",
     "DIGEST-VALUE <key> [<key> ...]",
     "    Output a hex signature of the values of all the specified keys.",
+    "ERROR <string>",
+    "    Return a Redis protocol error with <string> as message. Useful for clients",
+    "    unit tests to simulate Redis errors.",
+    "LOG <message>",
+    "    Write <message> to the server log.",
     "OBJECT <key>",
     "    Show low level info about `key` and associated value.",
+    "POPULATE <count> [<prefix>] [<size>]",
+    "    Create <count> string keys named key:<num>. If <prefix> is specified then",
+    "    it is used instead of the 'key' prefix. They are replicated.",
+    "PROTOCOL <type>",
+    "    Reply with a test value of the specified type. <type> can be: string,",
+    "    integer, double, bignum, null, array, set, map, push, verbatim,",
+    "    true, false.",
     "RELOAD",
     "    Write the whole data set as a snapshot does, and read it back.",
     "SET-ACTIVE-EXPIRE <0|1>",
@@ -111,4 +132,6 @@ const HELP: &[&str] = &[
     "    default.",
     "SLEEP <seconds>",
     "    Stop the server for <seconds>. Decimals allowed.",
+    "STRINGMATCH-TEST",
+    "    Run a fuzz tester against the matching of patterns.",
 ];

@@ -2,7 +2,7 @@
 
 use super::footprint;
 use crate::command::spec::{Acl, Arg, KeyFlags, KeySpec, Kind};
-use crate::command::{Args, Context, Flags, Handler, Spec, errors};
+use crate::command::{Args, Context, Flags, Handler, Order, Spec, Verdict, errors};
 use crate::resp::{Failure, Reply};
 use crate::value::{Str, Value};
 
@@ -36,6 +36,20 @@ pub static MEMORY_USAGE: Spec = Spec {
     ..Spec::BASE
 };
 
+pub static MEMORY_PURGE: Spec = Spec {
+    name: "purge",
+    full_name: "MEMORY|PURGE",
+    summary: "Ask the allocator to release memory",
+    since: "4.0.0",
+    group: "server",
+    complexity: "Depends on how much memory is allocated, could be slow",
+    arity: 2,
+    acl: Acl::of(&[Acl::SLOW]),
+    hints: &["request_policy:all_shards", "response_policy:all_succeeded"],
+    handler: Handler::Try(purge),
+    ..Spec::BASE
+};
+
 pub static MEMORY: Spec = Spec {
     name: "memory",
     full_name: "MEMORY",
@@ -49,12 +63,17 @@ pub static MEMORY: Spec = Spec {
         &footprint::MEMORY_DOCTOR,
         &MEMORY_HELP,
         &footprint::MEMORY_MALLOC_STATS,
+        &MEMORY_PURGE,
         &footprint::MEMORY_STATS,
         &MEMORY_USAGE,
     ],
     handler: Handler::Container,
     ..Spec::BASE
 };
+
+fn purge(_context: &mut Context<'_>, _args: &Args<'_>) -> Result<Verdict, Failure> {
+    Ok(Verdict::Order(Order::Purge))
+}
 
 /// Per key: its entry in the table, and the header of the shared key.
 const ENTRY_BYTES: usize = size_of::<crate::keyspace::Entry>() + 16;
@@ -93,6 +112,8 @@ const HELP: &[&str] = &[
     "    Return memory problems reports.",
     "MALLOC-STATS",
     "    Return internal statistics report from the memory allocator.",
+    "PURGE",
+    "    Attempt to purge dirty pages for reclamation by the allocator.",
     "STATS",
     "    Return information about the memory usage of the server.",
     "USAGE <key> [SAMPLES <count>]",

@@ -1,13 +1,16 @@
 //! The admin commands: a file for each, or for a few that are one thing.
 
 mod command;
+mod commandlog;
 mod config;
 mod debug;
+mod debug_samples;
 mod failover;
 mod footprint;
 mod getlog;
 mod info;
 mod latency;
+mod lolwut;
 mod memory;
 mod monitor;
 mod role;
@@ -20,8 +23,10 @@ use super::Spec;
 
 /// In the order of their names.
 pub static COMMANDS: &[&Spec] = &[
+    &save::BGREWRITEAOF,
     &save::BGSAVE,
     &command::COMMAND,
+    &commandlog::COMMANDLOG,
     &config::CONFIG,
     &debug::DEBUG,
     &failover::FAILOVER,
@@ -29,6 +34,7 @@ pub static COMMANDS: &[&Spec] = &[
     &info::INFO,
     &save::LASTSAVE,
     &latency::LATENCY,
+    &lolwut::LOLWUT,
     &memory::MEMORY,
     &monitor::MONITOR,
     &role::ROLE,

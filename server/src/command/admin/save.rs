@@ -1,8 +1,22 @@
-//! `SAVE`, `BGSAVE`, `LASTSAVE`: snapshots. The node takes them; here only the words are read.
+//! `SAVE`, `BGSAVE`, `BGREWRITEAOF`, `LASTSAVE`: snapshots. The node takes them; here only the words are read.
 
 use crate::command::spec::{Acl, Arg};
 use crate::command::{Args, Context, Flags, Handler, Order, Spec, Verdict};
 use crate::resp::{Failure, Reply};
+
+pub static BGREWRITEAOF: Spec = Spec {
+    name: "bgrewriteaof",
+    full_name: "BGREWRITEAOF",
+    summary: "Asynchronously rewrite the append-only file",
+    since: "1.0.0",
+    group: "server",
+    complexity: "O(1)",
+    arity: 1,
+    flags: Flags::of(&[Flags::ADMIN, Flags::NOSCRIPT, Flags::NO_ASYNC_LOADING]),
+    acl: Acl::of(&[Acl::ADMIN, Acl::SLOW, Acl::DANGEROUS]),
+    handler: Handler::Try(bgrewriteaof),
+    ..Spec::BASE
+};
 
 pub static BGSAVE: Spec = Spec {
     name: "bgsave",
@@ -56,6 +70,11 @@ fn save(_context: &mut Context<'_>, _args: &Args<'_>) -> Result<Verdict, Failure
 /// `SCHEDULE` asks to wait for a running save of the log, of which there is none here: it means the same as without.
 fn bgsave(_context: &mut Context<'_>, _args: &Args<'_>) -> Result<Verdict, Failure> {
     Ok(Verdict::Order(Order::Save { background: true }))
+}
+
+/// The log is never rewritten: a snapshot lets go of the part that it covers.
+fn bgrewriteaof(_context: &mut Context<'_>, _args: &Args<'_>) -> Result<Verdict, Failure> {
+    Ok(Verdict::Order(Order::RewriteLog))
 }
 
 fn lastsave(context: &mut Context<'_>, _args: &Args<'_>) -> Result<Reply, Failure> {

@@ -98,11 +98,11 @@ fn get(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     Ok(Reply::Array(context.server.observed.slow.newest().take(count).map(shown).collect()))
 }
 
-fn shown(entry: &SlowEntry) -> Reply {
+pub(super) fn shown(entry: &SlowEntry) -> Reply {
     Reply::Array(vec![
         Reply::Int(entry.id),
         Reply::Int(entry.time_s as i64),
-        Reply::Int(entry.micros as i64),
+        Reply::Int(entry.amount as i64),
         Reply::Array(entry.words.iter().map(Reply::bulk).collect()),
         Reply::bulk(&entry.address),
         Reply::Bulk(entry.name.clone()),

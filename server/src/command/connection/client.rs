@@ -2,7 +2,7 @@
 
 use super::super::spec::{Acl, Flags, Handler, Spec};
 use super::super::{Args, Context};
-use super::{kill, list, settings, tracking, waiting};
+use super::{capa, kill, list, settings, tracking, waiting};
 use crate::resp::{Failure, Reply};
 
 fn id(context: &mut Context<'_>, _: &Args<'_>) -> Result<Reply, Failure> {
@@ -18,6 +18,10 @@ static HELP: &[&str] = &[
     "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
     "CACHING (YES|NO)",
     "    Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes.",
+    "CAPA <option> [options...]",
+    "    The client claims its some capability options. Options are:",
+    "    * REDIRECT",
+    "      The client can handle redirection during primary and replica failover in standalone mode.",
     "GETREDIR",
     "    Return the client ID we are redirecting to when tracking is enabled.",
     "GETNAME",
@@ -74,7 +78,7 @@ static HELP: &[&str] = &[
     "NO-TOUCH (ON|OFF)",
     "    Will not touch LRU/LFU stats when this mode is on.",
     "HELP",
-    "    Prints this help.",
+    "    Print this help.",
 ];
 
 fn help(_: &mut Context<'_>, _: &Args<'_>) -> Result<Reply, Failure> {
@@ -134,6 +138,7 @@ pub static CLIENT: Spec = Spec {
     acl: Acl::of(&[Acl::SLOW]),
     subcommands: &[
         &tracking::CLIENT_CACHING,
+        &capa::CLIENT_CAPA,
         &CLIENT_GETNAME,
         &tracking::CLIENT_GETREDIR,
         &CLIENT_HELP,

@@ -1,6 +1,7 @@
 //! The commands about the connection itself: a file for each, or for a few that are one thing.
 
 mod auth;
+mod capa;
 mod client;
 mod hello;
 mod kill;

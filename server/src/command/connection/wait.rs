@@ -3,7 +3,7 @@
 //! Here an acknowledged write is on two nodes anyway; these ask for more of them, or for their disks.
 
 use super::super::spec::{Acl, Arg, Flags, Grammar, Handler, Kind, Spec};
-use super::super::{Args, Context, Verdict, errors};
+use super::super::{Args, Context, Verdict, errors, wait_until};
 use crate::resp::Failure;
 use crate::value::number;
 
@@ -14,7 +14,7 @@ fn wait(context: &mut Context<'_>, args: &Args<'_>) -> Result<Verdict, Failure> 
          configured to be writable (which is not the default) writes to replicas are just local and are not propagated.",
     )?;
     let count = number::integer(args.word(1)).ok_or(errors::NOT_INTEGER)?;
-    let deadline = deadline(context, args.word(2))?;
+    let deadline = wait_until(args.word(2), context.keyspace.now)?;
     Ok(Verdict::Replicas { count: count.max(0) as u64, local: false, wait_aof: false, deadline })
 }
 
@@ -25,7 +25,7 @@ fn waitaof(context: &mut Context<'_>, args: &Args<'_>) -> Result<Verdict, Failur
         return Err(LOCAL);
     }
     let count = number::integer(args.word(2)).filter(|count| *count >= 0).ok_or(errors::OUT_OF_RANGE)?;
-    let deadline = deadline(context, args.word(3))?;
+    let deadline = wait_until(args.word(3), context.keyspace.now)?;
     refuse_on_replica(
         context,
         "ERR WAITAOF cannot be used with replica instances. Please also note that writes on replicas are just local and \
@@ -41,14 +41,6 @@ fn waitaof(context: &mut Context<'_>, args: &Args<'_>) -> Result<Verdict, Failur
 
 fn refuse_on_replica(context: &Context<'_>, text: &'static str) -> Result<(), Failure> {
     if context.server.status.role.leads() { Ok(()) } else { Err(Failure::new(text)) }
-}
-
-/// When the wait is given up: `None` is never.
-fn deadline(context: &Context<'_>, word: &[u8]) -> Result<Option<u64>, Failure> {
-    const NUMBER: Failure = Failure::new("ERR timeout is not an integer or out of range");
-    let timeout = number::integer(word).ok_or(NUMBER)?;
-    let timeout = u64::try_from(timeout).map_err(|_| errors::TIMEOUT_NEGATIVE)?;
-    Ok((timeout > 0).then(|| context.keyspace.now.saturating_add(timeout)))
 }
 
 pub static WAIT: Spec = Spec {

@@ -2,7 +2,7 @@
 
 use super::super::server::{Errand, Pause};
 use super::super::spec::{Acl, Arg, Flags, Grammar, Handler, Kind, Spec};
-use super::super::{Args, Context, errors};
+use super::super::{Args, Context, errors, wait_until};
 use crate::resp::{Failure, Reply};
 use crate::session::Blocked;
 use crate::value::number;
@@ -17,10 +17,7 @@ fn pause(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
         Some(mode) if mode.eq_ignore_ascii_case(b"WRITE") => false,
         Some(_) => return Err(Failure::new("ERR CLIENT PAUSE mode must be WRITE or ALL")),
     };
-    let timeout =
-        number::integer(args.word(2)).ok_or(Failure::new("ERR timeout is not an integer or out of range"))?;
-    let timeout = u64::try_from(timeout).map_err(|_| errors::TIMEOUT_NEGATIVE)?;
-    let until = context.keyspace.now.saturating_add(timeout);
+    let until = wait_until(args.word(2), context.keyspace.now)?.unwrap_or(context.keyspace.now);
     // A pause under way never gets shorter or weaker by another.
     let before = context.server.pause.filter(|pause| pause.until > context.keyspace.now);
     context.server.pause = Some(Pause {

@@ -18,7 +18,7 @@ struct Options {
     replace: bool,
     absolute: bool,
     idle_seconds: Option<u64>,
-    frequency: Option<u64>,
+    frequency: Option<u8>,
 }
 
 impl Options {
@@ -35,11 +35,9 @@ impl Options {
                     let idle = integer(words.next().unwrap_or_default())?;
                     options.idle_seconds = Some(u64::try_from(idle).map_err(|_| IDLE)?);
                 }
-                // How often a key is used is not kept beyond the policy that needs it, but it is checked.
                 b"freq" if words.len() > 0 && options.idle_seconds.is_none() => {
                     let frequency = integer(words.next().unwrap_or_default())?;
-                    let frequency = u64::try_from(frequency).ok().filter(|frequency| *frequency <= 255);
-                    options.frequency = Some(frequency.ok_or(FREQUENCY)?);
+                    options.frequency = Some(u8::try_from(frequency).map_err(|_| FREQUENCY)?);
                 }
                 _ => return Err(errors::SYNTAX),
             }
@@ -81,8 +79,10 @@ fn restore(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure>
         return Ok(Reply::OK);
     }
     context.keyspace.change(&Effect::Put { db, key, kind, value: &value, deadline });
-    if let Some(seconds) = options.idle_seconds {
-        context.keyspace.rest(db, key, seconds);
+    context.keyspace.set_usage(db, key, options.idle_seconds, options.frequency);
+    if there {
+        // In Redis what was there goes first, so that the key is a new one.
+        context.notify(Class::New, "new", key);
     }
     context.notify(Class::Generic, "restore", key);
     Ok(Reply::OK)
@@ -107,7 +107,22 @@ pub static DUMP: Spec = Spec {
     ..Spec::BASE
 };
 
-pub static RESTORE: Spec = Spec {
+/// As `RESTORE`: a slot never moves here, so that a client is never on its way between two places.
+pub static RESTORE_ASKING: Spec = Spec {
+    name: "restore-asking",
+    full_name: "RESTORE-ASKING",
+    summary: "An internal command for migrating keys in a cluster",
+    since: "3.0.0",
+    group: "server",
+    flags: Flags::of(&[Flags::WRITE, Flags::DENYOOM, Flags::ASKING]),
+    system: true,
+    ..RESTORE_FORM
+};
+
+pub static RESTORE: Spec = RESTORE_FORM;
+
+#[allow(clippy::declare_interior_mutable_const)] // each declaration has a number of its own
+const RESTORE_FORM: Spec = Spec {
     name: "restore",
     full_name: "RESTORE",
     summary: "Create a key using the provided serialized value, previously obtained using DUMP.",

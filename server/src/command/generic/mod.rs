@@ -6,11 +6,14 @@ mod delete;
 mod dump;
 mod expire;
 mod keys;
+mod migrate;
 mod object;
 mod rename;
 mod scan;
 mod sort;
 mod ttl;
+
+pub use migrate::{Item, Migration, UNREACHABLE};
 
 use super::Spec;
 
@@ -27,6 +30,7 @@ pub static COMMANDS: &[&Spec] = &[
     &databases::FLUSHALL,
     &databases::FLUSHDB,
     &keys::KEYS,
+    &migrate::MIGRATE,
     &copy::MOVE,
     &object::OBJECT,
     &ttl::PERSIST,
@@ -39,6 +43,7 @@ pub static COMMANDS: &[&Spec] = &[
     &rename::RENAMENX,
     &scan::SCAN,
     &dump::RESTORE,
+    &dump::RESTORE_ASKING,
     &sort::SORT,
     &sort::SORT_RO,
     &databases::SWAPDB,

@@ -1,6 +1,6 @@
 //! `GEOSEARCH` and `GEOSEARCHSTORE`, and what the older commands for radii have in common with them.
 
-use super::super::sorted_set::{put, read};
+use super::super::sorted_set::{find, put, read};
 use super::super::spec::{Acl, Arg, Flags, Grammar, Handler, KeyFlags, KeySpec, Kind, Spec};
 use super::super::{Args, Context, errors};
 use super::ask::{distance, position};
@@ -174,7 +174,7 @@ impl<'a> Query<'a> {
         Ok(())
     }
 
-    /// Search, and answer or store.
+    /// Search, and answer or store. The set was read before, which counted as one access.
     pub fn run(
         self,
         context: &mut Context<'_>,
@@ -186,7 +186,7 @@ impl<'a> Query<'a> {
         let forms = context.keyspace.forms;
         let (mut replies, mut result) = (Vec::new(), SortedSet::default());
         if let (Some(set), Some(center), Some((extent, unit))) =
-            (read(context, key)?, self.center, self.extent)
+            (find(context, key)?, self.center, self.extent)
         {
             for found in self.search(set, &Shape { center, extent, unit }) {
                 let distance = found.metres / unit;

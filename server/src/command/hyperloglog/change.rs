@@ -7,7 +7,7 @@ use crate::command::{Args, Class, Context, Flags, Grammar, Handler, Spec};
 use crate::resp::{Failure, Reply};
 use crate::value::hyperloglog;
 
-use super::{find, note, raise};
+use super::{find, note, raise, read};
 
 fn pfadd(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     let key = args.word(1);
@@ -39,7 +39,7 @@ fn pfmerge(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure>
     let target = args.word(1);
     let (mut all, mut dense) = (hyperloglog::registers(), false);
     for key in args.request().rest(1) {
-        if let Some(bytes) = find(context, key)? {
+        if let Some(bytes) = read(context, key)? {
             dense |= hyperloglog::is_dense(bytes);
             hyperloglog::merge(bytes, &mut all)?;
         }

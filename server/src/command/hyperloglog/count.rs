@@ -6,19 +6,19 @@ use crate::keyspace::Effect;
 use crate::resp::{Failure, Reply};
 use crate::value::hyperloglog;
 
-use super::find;
+use super::read;
 
 fn pfcount(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     let (key, mut all) = (args.word(1), hyperloglog::registers());
     if args.len() > 2 {
         for key in args.request().rest(1) {
-            if let Some(bytes) = find(context, key)? {
+            if let Some(bytes) = read(context, key)? {
                 hyperloglog::merge(bytes, &mut all)?;
             }
         }
         return Ok(Reply::Int(hyperloglog::estimate(&all) as i64));
     }
-    let Some(bytes) = find(context, key)? else { return Ok(Reply::Int(0)) };
+    let Some(bytes) = read(context, key)? else { return Ok(Reply::Int(0)) };
     if let Some(cached) = hyperloglog::cached(bytes) {
         return Ok(Reply::Int(cached as i64));
     }

@@ -1,4 +1,4 @@
-//! `PFDEBUG`: what is within a HyperLogLog.
+//! `PFDEBUG`: what is within a HyperLogLog; `PFSELFTEST`: that they count as they should.
 
 use std::fmt::Write;
 
@@ -54,6 +54,57 @@ fn decode(bytes: &[u8]) -> String {
     }
     text
 }
+
+/// Elements that the test counts.
+const TESTED: usize = 100_000;
+
+/// How far off a count of `many` may be: six times the standard error, and next to nothing while there are few.
+fn off_max(many: usize) -> u64 {
+    let standard = 1.04 / (hyperloglog::REGISTERS as f64).sqrt();
+    if many <= 10 { 1 } else { (standard * 6.0 * many as f64).ceil() as u64 }
+}
+
+/// The same elements are counted by registers alone, and by a value that begins sparse and becomes dense.
+fn pfselftest(_context: &mut Context<'_>, _args: &Args<'_>) -> Result<Reply, Failure> {
+    const SPARSE_MAX: usize = 3_000;
+    let failed = |what: String| Err(Failure::text(format!("TESTFAILED {what}")));
+    let (mut plain, mut bytes) = (hyperloglog::registers(), hyperloglog::empty());
+    let mut checkpoint = 1;
+    for element in 1..=TESTED {
+        let (index, value) = hyperloglog::place(&element.to_le_bytes());
+        plain[index] = plain[index].max(value);
+        hyperloglog::raise(&mut bytes, index, value, SPARSE_MAX)?;
+        if element != checkpoint {
+            continue;
+        }
+        checkpoint *= 10;
+        let mut merged = hyperloglog::registers();
+        hyperloglog::merge(&bytes, &mut merged)?;
+        if merged != plain {
+            return failed(format!("registers differ after {element} elements"));
+        }
+        let counted = hyperloglog::estimate(&plain);
+        if counted.abs_diff(element as u64) > off_max(element) {
+            return failed(format!("Too big error. card:{element} counted:{counted}"));
+        }
+    }
+    Ok(Reply::OK)
+}
+
+pub static PFSELFTEST: Spec = Spec {
+    name: "pfselftest",
+    full_name: "PFSELFTEST",
+    summary: "An internal command for testing HyperLogLog values",
+    since: "2.8.9",
+    group: "hyperloglog",
+    complexity: "N/A",
+    arity: 1,
+    flags: Flags::of(&[Flags::ADMIN]),
+    acl: Acl::of(&[Acl::HYPERLOGLOG, Acl::ADMIN, Acl::SLOW, Acl::DANGEROUS]),
+    system: true,
+    handler: Handler::Run(pfselftest),
+    ..Spec::BASE
+};
 
 pub static PFDEBUG: Spec = Spec {
     name: "pfdebug",

@@ -10,7 +10,8 @@ use crate::resp::Failure;
 use crate::value::{Str, hyperloglog};
 
 /// In the order of their names.
-pub static COMMANDS: &[&Spec] = &[&change::PFADD, &count::PFCOUNT, &debug::PFDEBUG, &change::PFMERGE];
+pub static COMMANDS: &[&Spec] =
+    &[&change::PFADD, &count::PFCOUNT, &debug::PFDEBUG, &change::PFMERGE, &debug::PFSELFTEST];
 
 const CORRUPT: Failure = Failure::new("INVALIDOBJ Corrupted HLL object detected");
 
@@ -29,6 +30,12 @@ fn find<'c>(context: &'c mut Context<'_>, key: &[u8]) -> Result<Option<&'c [u8]>
         Some(Str::Grown(bytes)) if hyperloglog::is(bytes) => Ok(Some(bytes)),
         Some(_) => Err(OTHER),
     }
+}
+
+/// The same for commands that read: it counts as a use of the key, or as one that was looked for in vain.
+fn read<'c>(context: &'c mut Context<'_>, key: &[u8]) -> Result<Option<&'c [u8]>, Failure> {
+    context.keyspace.read(context.client.db, key);
+    find(context, key)
 }
 
 /// Raise registers of the HyperLogLog at a key, which is made if it is missing.

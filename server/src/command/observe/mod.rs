@@ -17,7 +17,7 @@ pub use slowlog::{SlowEntry, SlowLog, shown};
 use super::spec::{Flags, Spec};
 use crate::config::Config;
 use crate::metrics::{Metrics, Outcome, Recorder};
-use crate::resp::{Failure, Request};
+use crate::resp::{Failure, Reply, Request, length};
 use crate::session::Client;
 
 /// More error codes than this are counted as one: codes can be made up by whoever writes scripts.
@@ -27,6 +27,8 @@ pub struct Observed {
     pub metrics: Arc<Metrics>,
     recorder: Recorder,
     pub slow: SlowLog,
+    pub large_requests: SlowLog,
+    pub large_replies: SlowLog,
     pub latency: Latency,
     pub rates: Rates,
     /// Error replies by their code.
@@ -41,6 +43,8 @@ impl Observed {
             metrics,
             recorder,
             slow: SlowLog::default(),
+            large_requests: SlowLog::default(),
+            large_replies: SlowLog::default(),
             latency: Latency::default(),
             rates: Rates::default(),
             errors: BTreeMap::new(),
@@ -70,6 +74,33 @@ impl Observed {
         }
     }
 
+    /// A command ran; what it was sent and answers may be large.
+    pub fn sized(
+        &mut self,
+        config: &Config,
+        (spec, request): (&Spec, Request<'_>),
+        client: &Client,
+        reply: Option<&Reply>,
+        now_ms: u64,
+    ) {
+        let over = |limit: i64, bytes: u64| limit >= 0 && bytes >= limit as u64;
+        if spec.flags.has(Flags::SKIP_SLOWLOG) {
+            return;
+        }
+        let sent = request.bytes() as u64;
+        if over(config.commandlog_request_larger_than, sent) {
+            let most = config.commandlog_large_request_max_len;
+            self.large_requests.add((spec, request), client, (sent, now_ms / 1000), most);
+        }
+        if config.commandlog_reply_larger_than >= 0 {
+            let answered = reply.map_or(0, |reply| length(reply, client.protocol)) as u64;
+            if over(config.commandlog_reply_larger_than, answered) {
+                let most = config.commandlog_large_reply_max_len;
+                self.large_replies.add((spec, request), client, (answered, now_ms / 1000), most);
+            }
+        }
+    }
+
     /// A command was refused before it ran.
     pub fn refused(&mut self, spec: &Spec) {
         self.recorder.command(spec.id(), 0, Outcome::Rejected);
@@ -94,6 +125,8 @@ impl Observed {
     pub fn configure(&mut self, config: &Config) {
         self.recorder.track_latency(config.latency_tracking);
         self.slow.shorten(config.slowlog_max_len);
+        self.large_requests.shorten(config.commandlog_large_request_max_len);
+        self.large_replies.shorten(config.commandlog_large_reply_max_len);
     }
 
     /// `CONFIG RESETSTAT`.

@@ -1,4 +1,4 @@
-//! The commands that took long, newest first, shortened and without passwords.
+//! The commands that took long, or many bytes, newest first, shortened and without passwords.
 
 use std::collections::VecDeque;
 
@@ -16,7 +16,8 @@ const WORD_BYTES_MAX: usize = 128;
 pub struct SlowEntry {
     pub id: i64,
     pub time_s: u64,
-    pub micros: u64,
+    /// Microseconds, or bytes.
+    pub amount: u64,
     pub words: Vec<Bytes>,
     pub address: String,
     pub name: Bytes,
@@ -41,18 +42,18 @@ impl SlowLog {
         self.entries.truncate(usize::try_from(most).unwrap_or(usize::MAX));
     }
 
-    /// A request of a client took so many microseconds, at this second since 1970.
+    /// A request of a client took so many microseconds or bytes, at this second since 1970.
     pub fn add(
         &mut self,
         (spec, request): (&Spec, Request<'_>),
         client: &Client,
-        (micros, time_s): (u64, u64),
+        (amount, time_s): (u64, u64),
         most: u64,
     ) {
         let entry = SlowEntry {
             id: self.next,
             time_s,
-            micros,
+            amount,
             words: words(spec, request),
             address: client.address.clone(),
             name: client.name.clone(),

@@ -53,7 +53,7 @@ static HELP: &[&str] = &[
     "SHARDNUMSUB [<shardchannel> ...]",
     "    Return the number of subscribers for the specified shard level channel(s)",
     "HELP",
-    "    Prints this help.",
+    "    Print this help.",
 ];
 
 fn help(_: &mut Context<'_>, _: &Args<'_>) -> Result<Reply, Failure> {

@@ -16,7 +16,6 @@ fn help(_: &mut Context<'_>, _: &Args<'_>) -> Result<Reply, Failure> {
             "    Return general information on all the libraries:",
             "    * Library name",
             "    * The engine used to run the Library",
-            "    * Library description",
             "    * Functions list",
             "    * Library code (if WITHCODE is given)",
             "    It also possible to get only function that matches a pattern using LIBRARYNAME argument.",
@@ -35,6 +34,16 @@ fn help(_: &mut Context<'_>, _: &Args<'_>) -> Result<Reply, Failure> {
             "    lazyfree-lazy-user-flush configuration directive. Valid modes are:",
             "    * ASYNC: Asynchronously flush the libraries.",
             "    * SYNC: Synchronously flush the libraries.",
+            "DUMP",
+            "    Return a serialized payload representing the current libraries, can be restored using FUNCTION RESTORE command",
+            "RESTORE <PAYLOAD> [FLUSH|APPEND|REPLACE]",
+            "    Restore the libraries represented by the given payload, it is possible to give a restore policy to",
+            "    control how to handle existing libraries (default APPEND):",
+            "    * FLUSH: delete all existing libraries.",
+            "    * APPEND: appends the restored libraries to the existing libraries. On collision, abort.",
+            "    * REPLACE: appends the restored libraries to the existing libraries, On collision, replace the old",
+            "      libraries with the new libraries (notice that even on this option there is a chance of failure",
+            "      in case of functions name collision with another library).",
         ],
     ))
 }
@@ -53,6 +62,21 @@ pub static FUNCTION_DELETE: Spec = Spec {
     hints: &["request_policy:all_shards", "response_policy:all_succeeded"],
     grammar: Grammar::Own,
     handler: Handler::Script(Scripting::FunctionDelete),
+    ..Spec::BASE
+};
+
+pub static FUNCTION_DUMP: Spec = Spec {
+    name: "dump",
+    full_name: "FUNCTION|DUMP",
+    summary: "Dump all functions into a serialized binary payload",
+    since: "7.0.0",
+    group: "scripting",
+    complexity: "O(N) where N is the number of functions",
+    arity: 2,
+    flags: Flags::of(&[Flags::NOSCRIPT]),
+    acl: Acl::of(&[Acl::SLOW, Acl::SCRIPTING]),
+    grammar: Grammar::Own,
+    handler: Handler::Script(Scripting::FunctionDump),
     ..Spec::BASE
 };
 
@@ -142,6 +166,34 @@ pub static FUNCTION_LOAD: Spec = Spec {
     ..Spec::BASE
 };
 
+pub static FUNCTION_RESTORE: Spec = Spec {
+    name: "restore",
+    full_name: "FUNCTION|RESTORE",
+    summary: "Restore all the functions on the given payload",
+    since: "7.0.0",
+    group: "scripting",
+    complexity: "O(N) where N is the number of functions on the payload",
+    arity: -3,
+    flags: Flags::of(&[Flags::WRITE, Flags::DENYOOM, Flags::NOSCRIPT]),
+    acl: Acl::of(&[Acl::WRITE, Acl::SLOW, Acl::SCRIPTING]),
+    args: &[
+        Arg::new("serialized-value", Kind::String),
+        Arg::new(
+            "policy",
+            Kind::OneOf(&[
+                Arg::flag("flush", "FLUSH"),
+                Arg::flag("append", "APPEND"),
+                Arg::flag("replace", "REPLACE"),
+            ]),
+        )
+        .optional(),
+    ],
+    hints: &["request_policy:all_shards", "response_policy:all_succeeded"],
+    grammar: Grammar::Own,
+    handler: Handler::Script(Scripting::FunctionRestore),
+    ..Spec::BASE
+};
+
 pub static FUNCTION_STATS: Spec = Spec {
     name: "stats",
     full_name: "FUNCTION|STATS",
@@ -169,11 +221,13 @@ pub static FUNCTION: Spec = Spec {
     acl: Acl::of(&[Acl::SLOW]),
     subcommands: &[
         &FUNCTION_DELETE,
+        &FUNCTION_DUMP,
         &FUNCTION_FLUSH,
         &FUNCTION_HELP,
         &FUNCTION_KILL,
         &FUNCTION_LIST,
         &FUNCTION_LOAD,
+        &FUNCTION_RESTORE,
         &FUNCTION_STATS,
     ],
     handler: Handler::Container,

@@ -34,6 +34,8 @@ fn help(_: &mut Context<'_>, _: &Args<'_>) -> Result<Reply, Failure> {
             "    Kill the currently executing Lua script.",
             "LOAD <script>",
             "    Load a script into the scripts cache without executing it.",
+            "SHOW <sha1>",
+            "    Show a script from the scripts cache.",
         ],
     ))
 }
@@ -142,6 +144,22 @@ pub static SCRIPT_LOAD: Spec = Spec {
     ..Spec::BASE
 };
 
+pub static SCRIPT_SHOW: Spec = Spec {
+    name: "show",
+    full_name: "SCRIPT|SHOW",
+    summary: "Show server-side Lua script in the script cache.",
+    since: "8.0.0",
+    group: "scripting",
+    complexity: "O(1).",
+    arity: 3,
+    flags: Flags::of(&[Flags::NOSCRIPT]),
+    acl: Acl::of(&[Acl::SLOW, Acl::SCRIPTING]),
+    args: &[Arg::new("sha1", Kind::String)],
+    grammar: Grammar::Own,
+    handler: Handler::Script(Scripting::Show),
+    ..Spec::BASE
+};
+
 pub static SCRIPT: Spec = Spec {
     name: "script",
     full_name: "SCRIPT",
@@ -151,7 +169,15 @@ pub static SCRIPT: Spec = Spec {
     complexity: "Depends on subcommand.",
     arity: -2,
     acl: Acl::of(&[Acl::SLOW]),
-    subcommands: &[&SCRIPT_DEBUG, &SCRIPT_EXISTS, &SCRIPT_FLUSH, &SCRIPT_HELP, &SCRIPT_KILL, &SCRIPT_LOAD],
+    subcommands: &[
+        &SCRIPT_DEBUG,
+        &SCRIPT_EXISTS,
+        &SCRIPT_FLUSH,
+        &SCRIPT_HELP,
+        &SCRIPT_KILL,
+        &SCRIPT_LOAD,
+        &SCRIPT_SHOW,
+    ],
     handler: Handler::Container,
     ..Spec::BASE
 };

@@ -156,14 +156,19 @@ fn getkeysinslot(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Fa
     Ok(Reply::Array(in_slot(context, slot).take(count).map(Reply::bulk).collect()))
 }
 
+/// A client that follows redirections may say so without a cluster too.
+fn understood(context: &Context<'_>) -> Result<(), Failure> {
+    if context.client.redirects { Ok(()) } else { switched_on(context) }
+}
+
 fn readonly(context: &mut Context<'_>, _: &Args<'_>) -> Result<Reply, Failure> {
-    switched_on(context)?;
+    understood(context)?;
     context.client.reads_here = true;
     Ok(Reply::OK)
 }
 
 fn readwrite(context: &mut Context<'_>, _: &Args<'_>) -> Result<Reply, Failure> {
-    switched_on(context)?;
+    understood(context)?;
     context.client.reads_here = false;
     Ok(Reply::OK)
 }

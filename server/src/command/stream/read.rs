@@ -1,14 +1,14 @@
 //! `XREAD` and `XREADGROUP`.
 
 use super::super::spec::{Acl, Arg, Begin, Find, Flags, Grammar, Handler, KeyFlags, KeySpec, Kind, Spec};
-use super::super::{Args, Context, Verdict, errors};
+use super::super::{Args, Context, Verdict, errors, wait_until};
 use super::{
     change, entries_reply, entry_reply, id_reply, integer, known, no_group, read, see, strict_id, text,
 };
 use crate::keyspace::{Given, StreamChange};
 use crate::resp::{Failure, Protocol, Reply};
 use crate::value::stream::Pending;
-use crate::value::{Group, Id, Stream, number};
+use crate::value::{Group, Id, Stream};
 
 /// From where one stream is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl<'a> Request<'a> {
         while at < args.len() {
             let (word, left) = (args.word(at).to_ascii_lowercase(), args.len() - at - 1);
             match word.as_slice() {
-                b"block" if left > 0 => request.deadline = Some(deadline(args.word(at + 1), now)?),
+                b"block" if left > 0 => request.deadline = Some(wait_until(args.word(at + 1), now)?),
                 b"count" if left > 0 => request.count = integer(args.word(at + 1))?.max(0) as usize,
                 b"streams" if left > 0 => {
                     request.first = at + 1;
@@ -116,16 +116,6 @@ impl<'a> Request<'a> {
     }
 }
 
-fn deadline(word: &[u8], now: u64) -> Result<Option<u64>, Failure> {
-    let milliseconds = number::integer(word);
-    let milliseconds = milliseconds.ok_or(Failure::new("ERR timeout is not an integer or out of range"))?;
-    match u64::try_from(milliseconds).map_err(|_| errors::TIMEOUT_NEGATIVE)? {
-        0 => Ok(None),
-        wait if wait > i64::MAX as u64 - now => Err(Failure::new("ERR timeout is out of range")),
-        wait => Ok(Some(now + wait)),
-    }
-}
-
 fn unbalanced(name: &str, grouped: bool) -> Failure {
     let signs = if grouped { " or '>'" } else { ", '+', or '$'" };
     Failure::text(format!(
@@ -153,6 +143,8 @@ fn xread(context: &mut Context<'_>, args: &Args<'_>) -> Result<Verdict, Failure>
     let places = request.places(context, args)?;
     let mut found = Vec::new();
     for (key, from) in &places {
+        // As in Redis a key counts as looked for twice.
+        context.keyspace.look(context.client.db, key);
         let (Ok(stream), From::After(id)) = (known(context, key), *from) else { continue };
         if stream.last().is_some_and(|last| last > id) {
             let start = id.next().unwrap_or(Id::MAX);
@@ -168,6 +160,7 @@ fn xreadgroup(context: &mut Context<'_>, args: &Args<'_>) -> Result<Verdict, Fai
     let mut found = Vec::new();
     for (key, from) in &places {
         let Some(names) = request.group else { continue };
+        context.keyspace.look(context.client.db, key);
         let entries = match from {
             From::New => new_entries(context, key, names, &request)?,
             From::After(id) => Some(history(context, key, names, *id, request.count)?),

@@ -7,6 +7,7 @@ use crate::command::spec::{Acl, Arg, KeyFlags, KeySpec, Kind};
 use crate::command::{Args, Class, Context, Flags, Grammar, Handler, Spec, errors};
 use crate::keyspace::Effect;
 use crate::resp::{Failure, Reply, Request};
+use crate::value::Value;
 
 pub static SET: Spec = Spec {
     name: "set",
@@ -28,9 +29,16 @@ pub static SET: Spec = Spec {
     args: &[
         Arg::new("key", Kind::Key(0)),
         Arg::new("value", Kind::String),
-        Arg::new("condition", Kind::OneOf(&[Arg::flag("nx", "NX"), Arg::flag("xx", "XX")]))
-            .optional()
-            .since("2.6.12"),
+        Arg::new(
+            "condition",
+            Kind::OneOf(&[
+                Arg::flag("nx", "NX"),
+                Arg::flag("xx", "XX"),
+                Arg::new("comparison-value", Kind::String).token("IFEQ").since("8.1.0"),
+            ]),
+        )
+        .optional()
+        .since("2.6.12"),
         Arg::flag("get", "GET").optional().since("6.2.0"),
         Arg::new(
             "expiration",
@@ -49,6 +57,7 @@ pub static SET: Spec = Spec {
         ("6.0.0", "Added the `KEEPTTL` option."),
         ("6.2.0", "Added the `GET`, `EXAT` and `PXAT` option."),
         ("7.0.0", "Allowed the `NX` and `GET` options to be used together."),
+        ("8.1.0", "Added the `IFEQ` option."),
     ],
     own_keys: Some(set_keys),
     handler: Handler::Run(set),
@@ -65,9 +74,10 @@ fn set(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     Ok(Reply::OK)
 }
 
-/// Without `GET` the old value is not looked at.
+/// Without `GET` or `IFEQ` the old value is not looked at.
 fn set_keys(request: Request<'_>) -> Option<Keys> {
-    let get = request.rest(3).any(|word| word.eq_ignore_ascii_case(b"get"));
+    let looks = |word: &[u8]| word.eq_ignore_ascii_case(b"get") || word.eq_ignore_ascii_case(b"ifeq");
+    let get = request.rest(3).any(looks);
     let flags = if get { KeyFlags::RW.or(KeyFlags::ACCESS) } else { KeyFlags::OW };
     Some(Keys::from_iter([(1, flags.or(KeyFlags::UPDATE))]))
 }
@@ -79,6 +89,16 @@ fn set_with_options(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply,
     let (only_new, only_old) = (args.has("nx"), args.has("xx"));
     if (only_new || only_old) && context.keyspace.exists(db, key) == only_new {
         return Ok(old.unwrap_or(Reply::Null));
+    }
+    if let Some(expected) = args.value("comparison-value") {
+        let equal = match context.keyspace.find(db, key).map(|entry| &entry.value) {
+            None => false,
+            Some(Value::String(string)) => string.bytes(&mut itoa::Buffer::new()) == expected,
+            Some(_) => return Err(errors::WRONG_TYPE),
+        };
+        if !equal {
+            return Ok(old.unwrap_or(Reply::Null));
+        }
     }
     if args.has("keepttl") {
         // A key that has expired has no deadline to keep: it goes first.

@@ -10,7 +10,7 @@ use super::{
 use crate::value::{Forms, Value};
 
 /// The version written, that of Redis 7.0, and the newest one, that of Redis 8.0, which newer types are written with.
-const VERSION: u16 = 10;
+pub(super) const VERSION: u16 = 10;
 const VERSION_MAX: u16 = 12;
 /// The last type that Redis 7.0 knows.
 const OLD_TYPE_MAX: u8 = 19;
@@ -46,19 +46,17 @@ pub fn seal(bytes: &mut Vec<u8>, version: u16) {
     bytes.extend_from_slice(&crc64(bytes).to_le_bytes());
 }
 
-/// The type and the plain encoding of a dumped value, which surely can be decoded.
-pub fn restore(dump: &[u8], forms: &Forms) -> Result<(u8, Vec<u8>), DumpError> {
-    let (value, footer) = dump
-        .len()
-        .checked_sub(FOOTER)
-        .and_then(|length| dump.split_at_checked(length))
-        .filter(|(value, _)| !value.is_empty())
-        .ok_or(DumpError::Footer)?;
+/// What stands before the version and the checksum, if those are right.
+pub(super) fn unseal(dump: &[u8]) -> Option<&[u8]> {
+    let (value, footer) = dump.split_at_checked(dump.len().checked_sub(FOOTER)?)?;
     let version = u16::from_le_bytes([footer[0], footer[1]]);
     let sum = crc64(&dump[..dump.len() - 8]).to_le_bytes();
-    if version > VERSION_MAX || sum != footer[2..] {
-        return Err(DumpError::Footer);
-    }
+    (version <= VERSION_MAX && sum == footer[2..]).then_some(value)
+}
+
+/// The type and the plain encoding of a dumped value, which surely can be decoded.
+pub fn restore(dump: &[u8], forms: &Forms) -> Result<(u8, Vec<u8>), DumpError> {
+    let value = unseal(dump).filter(|value| !value.is_empty()).ok_or(DumpError::Footer)?;
     let (kind, bytes) = plain::plain(value[0], &mut &value[1..])?;
     check(kind, &bytes)?;
     decode(kind, &mut bytes.as_slice(), forms)?;

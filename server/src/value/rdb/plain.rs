@@ -122,7 +122,7 @@ fn scored(items: &Items, out: &mut Vec<u8>) -> Result<u8> {
 }
 
 /// A string, perhaps kept as a number or compressed.
-fn string(input: &mut &[u8]) -> Result<Vec<u8>> {
+pub(super) fn string(input: &mut &[u8]) -> Result<Vec<u8>> {
     let number = |number: i64| itoa::Buffer::new().format(number).as_bytes().to_vec();
     match input.first() {
         Some(0xc0) => Ok(number(i64::from(fixed::<2>(input)?[1] as i8))),

@@ -73,6 +73,7 @@ const SECTIONS: &[Section] = &[
     ("Modules", true, false, |_, _| {}),
     ("Commandstats", false, true, sections::command_stats),
     ("Errorstats", true, true, sections::error_stats),
+    ("Latencystats", false, true, sections::latency_stats),
     ("Cluster", true, true, |context, lines| {
         lines.add("cluster_enabled", u8::from(context.server.config.cluster_enabled));
     }),

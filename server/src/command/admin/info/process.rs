@@ -23,15 +23,15 @@ fn kilobytes(text: &str, name: &str) -> u64 {
     line.split_whitespace().next().and_then(|number| number.parse::<u64>().ok()).unwrap_or(0) * 1024
 }
 
-/// Seconds of processor time: in the system, and of its own.
-pub fn cpu_seconds() -> (f64, f64) {
+/// Seconds of processor time: in the system, and of its own; and the same of its children that ended.
+pub fn cpu_seconds() -> [f64; 4] {
     let stat = read_to_string("/proc/self/stat").unwrap_or_default();
     // After the name, which may hold anything, in brackets.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     // Clock ticks, of which Linux shows 100 a second to every program.
     let seconds =
         |index: usize| fields.get(index).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or(0.0) / 100.0;
-    (seconds(12), seconds(11))
+    [seconds(12), seconds(11), seconds(14), seconds(13)]
 }
 
 /// As `Linux 6.1.0 x86_64`.

@@ -28,6 +28,11 @@ pub fn replication(context: &mut Context<'_>, lines: &mut Lines) {
     lines.add("master_replid2", "0".repeat(40));
     lines.add("master_repl_offset", status.offset);
     lines.add("second_repl_offset", -1);
+    // What a replica that was away can still be sent, of the log.
+    lines.add("repl_backlog_active", u8::from(server.config.appendonly));
+    lines.add("repl_backlog_size", server.config.log_retention_bytes);
+    lines.add("repl_backlog_first_byte_offset", server.log_start + 1);
+    lines.add("repl_backlog_histlen", status.offset.saturating_sub(server.log_start));
     lines.add("botellier_role", name(status.role));
     lines.add("botellier_node", &status.node);
     lines.add("botellier_epoch", status.epoch);

@@ -1,10 +1,13 @@
 //! The sections of `INFO` but for replication. What Redis shows and this server has nothing of is left out.
 
+use std::collections::HashSet;
+
 use super::{Lines, process};
 use crate::command::Context;
 use crate::command::server::{REDIS_VERSION, Role};
 use crate::metrics::heap;
 use crate::pubsub::Kind;
+use crate::session::{Blocked, Client};
 
 pub fn server(context: &mut Context<'_>, lines: &mut Lines) {
     let server = &context.server;
@@ -29,6 +32,8 @@ pub fn server(context: &mut Context<'_>, lines: &mut Lines) {
     lines.add("executable", std::env::current_exe().unwrap_or_default().display());
     lines.add("config_file", config.file().unwrap_or(std::path::Path::new("")).display());
     lines.add("io_threads_active", u8::from(config.io_threads != 1));
+    let addresses: Vec<String> = config.bind.iter().map(|address| format!("bind={address}")).collect();
+    lines.add("listener0", format!("name=tcp,{},port={}", addresses.join(","), config.port));
 }
 
 pub fn clients(context: &mut Context<'_>, lines: &mut Lines) {
@@ -36,10 +41,33 @@ pub fn clients(context: &mut Context<'_>, lines: &mut Lines) {
     lines.add("connected_clients", context.clients.len());
     lines.add("cluster_connections", 0);
     lines.add("maxclients", context.server.config.maxclients);
-    lines.add("blocked_clients", context.clients.iter().filter(|client| client.blocked.is_some()).count());
+    let all = || context.clients.iter().chain([&*context.client]);
+    let count = |is: fn(&Client) -> bool| all().filter(|client| is(client)).count();
+    let most = |bytes: fn(&Client) -> usize| all().map(bytes).max().unwrap_or(0);
+    lines.add(
+        "client_recent_max_input_buffer",
+        most(|client| client.wire.query_bytes + client.wire.query_room),
+    );
+    lines.add(
+        "client_recent_max_output_buffer",
+        most(|client| client.wire.unsent_bytes + client.pushed_bytes),
+    );
+    lines.add("blocked_clients", count(|client| client.blocked.is_some()));
     lines.add("tracking_clients", context.clients.tracking.counts()[0]);
-    let timed = context.clients.iter().filter(|client| client.deadline.is_some()).count();
-    lines.add("clients_in_timeout_table", timed);
+    lines.add("pubsub_clients", count(|client| client.subscriptions() > 0));
+    lines.add("watching_clients", count(|client| !client.watched.is_empty()));
+    lines.add("clients_in_timeout_table", count(|client| client.deadline.is_some()));
+    let watched = all().flat_map(|client| &client.watched).map(|watched| (watched.db, &watched.key));
+    lines.add("total_watched_keys", watched.collect::<HashSet<_>>().len());
+    let (mut waited, mut waited_gone) = (HashSet::new(), HashSet::new());
+    for client in all() {
+        if let Some(Blocked::Keys { keys, even_gone, .. }) = &client.blocked {
+            waited.extend(keys.iter().map(|key| (client.db, key)));
+            waited_gone.extend(keys.iter().filter(|_| *even_gone).map(|key| (client.db, key)));
+        }
+    }
+    lines.add("total_blocking_keys", waited.len());
+    lines.add("total_blocking_keys_on_nokey", waited_gone.len());
 }
 
 pub fn memory(context: &mut Context<'_>, lines: &mut Lines) {
@@ -63,13 +91,26 @@ pub fn memory(context: &mut Context<'_>, lines: &mut Lines) {
     lines.add("allocator_active", memory.resident_bytes);
     lines.add("allocator_resident", memory.resident_bytes);
     lines.bytes("total_system_memory", process::system_memory_bytes());
+    let scripts = context.server.scripts;
+    lines.bytes("used_memory_lua", scripts.interpreter_bytes);
+    lines.add("used_memory_vm_eval", scripts.interpreter_bytes);
+    lines.add("used_memory_scripts_eval", scripts.script_bytes);
+    lines.add("number_of_cached_scripts", scripts.cached);
+    lines.add("number_of_functions", scripts.functions);
+    lines.add("number_of_libraries", scripts.libraries);
+    lines.bytes("used_memory_vm_total", scripts.interpreter_bytes);
+    lines.add("used_memory_functions", scripts.library_bytes);
+    lines.bytes("used_memory_scripts", scripts.script_bytes + scripts.library_bytes);
     lines.bytes("maxmemory", config.maxmemory);
     let policy = crate::config::find("maxmemory-policy").map(|setting| (setting.show)(&config));
     lines.add("maxmemory_policy", policy.unwrap_or_default());
     let fragmented = memory.resident_bytes as f64 / used.max(1) as f64;
     lines.add("mem_fragmentation_ratio", format!("{fragmented:.2}"));
     lines.add("mem_fragmentation_bytes", memory.resident_bytes as i64 - used as i64);
-    let clients = context.clients.iter().map(crate::session::Client::memory).sum::<usize>();
+    // What the log keeps in memory is not the data's fault.
+    lines.add("mem_not_counted_for_evict", context.server.log_memory);
+    lines.add("mem_replication_backlog", context.server.log_memory);
+    let clients = context.clients.iter().map(Client::memory).sum::<usize>();
     lines.add("mem_clients_normal", clients + context.client.memory());
     lines.add("mem_allocator", "libc");
     let (pending, freed) = crate::keyspace::reclaim::counts();
@@ -88,10 +129,14 @@ pub fn persistence(context: &mut Context<'_>, lines: &mut Lines) {
     lines.add("rdb_bgsave_in_progress", u8::from(state.saving));
     lines.add("rdb_last_save_time", state.last_save_s);
     lines.add("rdb_last_bgsave_status", if state.last_failed { "err" } else { "ok" });
+    lines.add("rdb_last_bgsave_time_sec", state.last_took_s.map_or(-1, |seconds| seconds as i64));
+    let current = state.began.map_or(-1, |began| began.elapsed().as_secs() as i64);
+    lines.add("rdb_current_bgsave_time_sec", current);
+    lines.add("rdb_saves", state.taken);
     // Our log is what Redis calls its append only file; it is never rewritten.
     lines.add("aof_enabled", u8::from(server.config.appendonly));
     lines.add("aof_rewrite_in_progress", 0);
-    lines.add("aof_rewrite_scheduled", 0);
+    lines.add("aof_rewrite_scheduled", u8::from(state.again));
     if server.config.appendonly {
         lines.add("aof_current_size", server.observed.metrics.log_bytes.get());
     }
@@ -116,6 +161,8 @@ pub fn stats(context: &mut Context<'_>, lines: &mut Lines) {
     lines.add("expired_subkeys", keys.expired_fields);
     lines.add("evicted_keys", keys.evicted);
     lines.add("evicted_clients", context.clients.evicted);
+    lines.add("client_query_buffer_limit_disconnections", metrics.query_limit_closed.get());
+    lines.add("client_output_buffer_limit_disconnections", metrics.output_limit_closed.get());
     lines.add("keyspace_hits", keys.hits);
     lines.add("keyspace_misses", keys.misses);
     let pubsub = &context.server.pubsub;
@@ -133,9 +180,11 @@ pub fn stats(context: &mut Context<'_>, lines: &mut Lines) {
 }
 
 pub fn cpu(_context: &mut Context<'_>, lines: &mut Lines) {
-    let (system, user) = process::cpu_seconds();
+    let [system, user, children_system, children_user] = process::cpu_seconds();
     lines.add("used_cpu_sys", format!("{system:.6}"));
     lines.add("used_cpu_user", format!("{user:.6}"));
+    lines.add("used_cpu_sys_children", format!("{children_system:.6}"));
+    lines.add("used_cpu_user_children", format!("{children_user:.6}"));
 }
 
 pub fn command_stats(context: &mut Context<'_>, lines: &mut Lines) {
@@ -152,6 +201,19 @@ pub fn command_stats(context: &mut Context<'_>, lines: &mut Lines) {
     }
 }
 
+pub fn latency_stats(context: &mut Context<'_>, lines: &mut Lines) {
+    let percentiles = &context.server.config.latency_tracking_info_percentiles;
+    for (name, totals) in context.server.observed.metrics.used_commands() {
+        if totals.latency.count() > 0 {
+            let shown = percentiles.iter().map(|percentile| {
+                format!("p{percentile}={:.3}", totals.latency.percentile_nanos(*percentile) / 1000.0)
+            });
+            let shown: Vec<String> = shown.collect();
+            lines.add(&format!("latency_percentiles_usec_{name}"), shown.join(","));
+        }
+    }
+}
+
 pub fn error_stats(context: &mut Context<'_>, lines: &mut Lines) {
     for (code, count) in context.server.observed.errors() {
         lines.add(&format!("errorstat_{code}"), format!("count={count}"));
@@ -163,7 +225,11 @@ pub fn keyspace(context: &mut Context<'_>, lines: &mut Lines) {
     for (number, database) in context.keyspace.databases().iter().enumerate() {
         if !database.is_empty() {
             let (keys, expires, mean) = (database.len(), database.deadlines(), database.ttl_mean_ms(now));
-            lines.add(&format!("db{number}"), format!("keys={keys},expires={expires},avg_ttl={mean}"));
+            let fields = database.expiring_hashes();
+            lines.add(
+                &format!("db{number}"),
+                format!("keys={keys},expires={expires},avg_ttl={mean},subexpiry={fields}"),
+            );
         }
     }
 }
