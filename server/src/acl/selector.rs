@@ -121,6 +121,7 @@ impl Selector {
             _ if is("allcommands") || is("+@all") => self.every_command(catalog, true),
             _ if is("nocommands") || is("-@all") => self.every_command(catalog, false),
             [b'~', pattern @ ..] => self.key(pattern, KeyUse::ALL)?,
+            [b'%', ..] if self.all_keys => return Err(RuleError::AfterAllKeys),
             [b'%', rest @ ..] => {
                 let (may, pattern) = permission(rest)?;
                 self.key(pattern, may)?;
@@ -283,14 +284,9 @@ impl Selector {
         self.all_channels || self.channels.iter().any(fits)
     }
 
-    /// Every key may be read, or written too: for commands that reach keys which no declaration finds.
-    pub fn allows_every_key(&self) -> bool {
-        self.all_keys
-    }
-
-    pub fn allows_command(&self, command: usize) -> bool {
-        let bit = self.allowed.get(command / 64).is_some_and(|word| word & (1 << (command % 64)) != 0);
-        self.all_commands || bit
+    /// Every key may be read: for commands that reach keys which no declaration finds.
+    pub fn reads_every_key(&self) -> bool {
+        self.all_keys || self.keys.iter().any(|known| known.may.read && known.pattern == b"*")
     }
 
     /// The rules about commands.

@@ -181,9 +181,13 @@ impl User {
         self.selectors.iter().any(|selector| selector.allows_channel(name, literally))
     }
 
-    /// Whether a selector that allows a command allows it every key: for keys that no declaration finds.
-    pub fn allows_every_key(&self, command: usize) -> bool {
-        self.selectors.iter().any(|selector| selector.allows_command(command) && selector.allows_every_key())
+    /// Whether what allows this allows to read every key too: for keys that no declaration finds.
+    pub fn reads_every_key(&self, question: &Question<'_>) -> bool {
+        self.powerful
+            || self
+                .selectors
+                .iter()
+                .any(|selector| selector.reads_every_key() && selector.ask(question).is_ok())
     }
 
     /// The rules as one text, from which the same user comes back.

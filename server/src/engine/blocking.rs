@@ -86,6 +86,7 @@ impl Queues {
     /// The places among those waited for that may have come to be by `touched`.
     fn places(&self, touched: &Touched) -> Vec<Place> {
         match touched {
+            Touched::Key { made: false, .. } if self.even_gone == 0 => Vec::new(),
             Touched::Key { .. } => {
                 place(touched).filter(|place| self.keys.contains_key(place)).into_iter().collect()
             }

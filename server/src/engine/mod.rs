@@ -85,6 +85,8 @@ pub struct Engine {
     blocked: blocking::Queues,
     acks: Acks,
     watchers: transaction::Watchers,
+    /// How many of the touched keys were told to those who track them.
+    invalidated: usize,
     /// The version of the users that are in force.
     users_version: u64,
     scripts: script::Scripts,
@@ -118,6 +120,7 @@ impl Engine {
             blocked: blocking::Queues::default(),
             acks: Acks::default(),
             watchers: transaction::Watchers::default(),
+            invalidated: 0,
             users_version: 0,
             scripts: script::Scripts::default(),
             desk: Arc::default(),
@@ -146,6 +149,10 @@ impl Engine {
         let mut progress = Progress::Done;
         for index in from..batch.len() {
             let step = self.request(&mut client, batch.get(index));
+            // Who is unblocked or killed by the request takes nothing of what it brought.
+            if !self.server.errands.is_empty() {
+                self.run_errands();
+            }
             if !self.keyspace.touched.is_empty() {
                 self.settle(&mut client);
             }
@@ -153,6 +160,7 @@ impl Engine {
             if !self.clients.tracking.is_idle() {
                 self.track();
             }
+            // Whoever does not keep up with messages is killed.
             if !self.server.errands.is_empty() {
                 self.run_errands();
             }
@@ -311,6 +319,7 @@ impl Engine {
         }
         self.measure(client, spec, request, &verdict);
         self.show(client, spec, request);
+        self.invalidate_changed(client);
         self.remember(client, spec, request);
         self.follow_users(Some(client));
         verdict
@@ -440,7 +449,8 @@ impl Engine {
             for touched in &touched {
                 self.watchers.touched(touched, &self.keyspace, &mut self.clients, client);
             }
-            self.invalidate(&touched, client);
+            let told = std::mem::take(&mut self.invalidated).min(touched.len());
+            self.invalidate(&touched[told..], client);
             self.serve(&touched);
         }
         self.track();
@@ -540,7 +550,7 @@ type PlaceMap<V> = HashMap<Place, V, foldhash::fast::RandomState>;
 
 fn place(touched: &Touched) -> Option<Place> {
     match touched {
-        Touched::Key { db, key } => Some((*db, key.clone())),
+        Touched::Key { db, key, .. } => Some((*db, key.clone())),
         Touched::Beside { .. } | Touched::Database(_) | Touched::Swapped(..) => None,
     }
 }

@@ -50,11 +50,25 @@ impl Engine {
     /// A command ran: if its client tracks, what it read is remembered.
     pub(super) fn remember(&mut self, client: &mut Client, spec: &Spec, request: Request<'_>) {
         let Some(tracking) = &mut client.tracking else { return };
-        if spec.flags.has(Flags::READONLY) && !spec.flags.has(Flags::PUBSUB) && tracking.remembers() {
+        // Of a script, the commands that it runs tell what it reads.
+        let reads = spec.flags.has(Flags::READONLY) && !super::script::is_script(spec);
+        if reads && !spec.flags.has(Flags::PUBSUB) && tracking.remembers() {
             for index in keys::positions(spec, request) {
                 self.clients.tracking.read(client.id, request.arg(index));
             }
         }
+    }
+
+    /// What a command changed is told before what it read is remembered: it may be the same.
+    pub(super) fn invalidate_changed(&mut self, client: &mut Client) {
+        if self.clients.tracking.is_idle() || self.keyspace.touched.len() == self.invalidated {
+            return;
+        }
+        let (touched, queued) = (std::mem::take(&mut self.keyspace.touched), client.out.len());
+        self.invalidate(&touched[self.invalidated..], client);
+        client.late.extend(client.out.drain(queued..));
+        self.invalidated = touched.len();
+        self.keyspace.touched = touched;
     }
 
     /// Keys changed: who may hold a copy of them is told; `current` is the client whose batch runs.

@@ -21,7 +21,7 @@ type Keys = HashMap<Arc<[u8]>, Offset, foldhash::fast::RandomState>;
 impl Uncommitted {
     pub fn wrote(&mut self, touched: &Touched, end: Offset) {
         match touched {
-            Touched::Key { db, key } | Touched::Beside { db, key, .. } => {
+            Touched::Key { db, key, .. } | Touched::Beside { db, key, .. } => {
                 self.keys.entry(*db).or_default().insert(key.clone(), end);
                 self.order.push_back((end, *db, key.clone()));
             }
@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn a_read_waits_for_the_newest_uncommitted_write_to_its_key() {
         let mut writes = Uncommitted::default();
-        let key = |name: &str| Touched::Key { db: 0, key: name.as_bytes().into() };
+        let key = |name: &str| Touched::Key { db: 0, key: name.as_bytes().into(), made: false };
         writes.wrote(&key("a"), 10);
         writes.wrote(&key("b"), 20);
         writes.wrote(&key("a"), 30);

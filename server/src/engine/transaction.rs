@@ -119,10 +119,7 @@ impl Engine {
     /// A request that is refused before it runs: it also spoils a `MULTI` under way, and refused itself, `EXEC` ends it.
     pub(super) fn refuse(&mut self, client: &mut Client, request: Request<'_>, failure: Failure) -> Step {
         if request.arg(0).eq_ignore_ascii_case(b"EXEC") {
-            let why = match gate::look_up(request) {
-                Ok(_) => &*failure.0,
-                Err(_) => failure.0.strip_prefix("ERR ").unwrap_or(&failure.0),
-            };
+            let why = failure.0.strip_prefix("ERR ").unwrap_or(&failure.0);
             let text = format!("EXECABORT Transaction discarded because of: {why}");
             self.discard(client);
             client.reply(Failure::text(text).into(), 0);

@@ -131,6 +131,10 @@ impl Keyspace {
 
     fn put(&mut self, db: u32, key: &[u8], value: Value, deadline: Option<u64>) {
         let accessed = self.seconds();
+        if self.tracking && self.database(db).get(key).is_some_and(|entry| entry.expired(self.now)) {
+            // That was not there any more.
+            self.take(db, key);
+        }
         let old = self.databases[db as usize].insert(key, value, deadline, accessed);
         self.overwritten(old);
         self.touch(db, key);
@@ -212,6 +216,25 @@ impl Keyspace {
             }
         }
         self.touch(db, key);
+    }
+
+    /// Keep a string as bytes that can be changed in place, a sorted set in its large form. That is no change of what it
+    /// is, and not in any record: each node keeps values as it likes.
+    pub fn loosen(&mut self, db: u32, key: &[u8]) {
+        let entry = self.databases[db as usize].get_unused(key);
+        match entry.map(|entry| &mut entry.value) {
+            Some(Value::String(string)) => drop(string.grow()),
+            Some(Value::SortedSet(set)) => set.loosen(&self.forms),
+            _ => {}
+        }
+    }
+
+    /// Keep an integer as its text; as little a change as [`Keyspace::loosen`].
+    pub fn spell_out(&mut self, db: u32, key: &[u8]) {
+        let entry = self.databases[db as usize].get_unused(key);
+        if let Some(Value::String(string)) = entry.map(|entry| &mut entry.value) {
+            string.spell_out();
+        }
     }
 
     fn set_integer(&mut self, db: u32, key: &[u8], number: i64) {

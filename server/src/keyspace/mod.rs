@@ -38,6 +38,9 @@ pub enum Touched {
     Key {
         db: u32,
         key: Arc<[u8]>,
+        /// It was not there before: who waits for it is served. As in the reference, that a value takes the place of
+        /// another one serves nobody.
+        made: bool,
     },
     /// Something beside the data of a key, such as how far a group has read: not what `WATCH` looks at.
     Beside {
@@ -340,9 +343,15 @@ impl Keyspace {
     }
 
     fn touch(&mut self, db: u32, key: &[u8]) {
+        self.touch_as(db, key, false);
+    }
+
+    /// `wakes`: who waits for the key is served, even if it was there before.
+    fn touch_as(&mut self, db: u32, key: &[u8], wakes: bool) {
         self.changes += 1;
+        let made = wakes | std::mem::take(&mut self.databases[db as usize].made_one);
         if self.tracking {
-            self.touched.push(Touched::Key { db, key: key.into() });
+            self.touched.push(Touched::Key { db, key: key.into(), made });
         }
     }
 }

@@ -158,6 +158,9 @@ pub fn redis(lua: &Lua, state: &Arc<State>, version: &str) -> mlua::Result<Table
     // Only effects are replicated, all of them and at once: this is so already.
     redis.raw_set("replicate_commands", lua.create_function(|_, ()| Ok(true))?)?;
     redis.raw_set("set_repl", lua.create_function(set_repl)?)?;
+    // What they are where no debugger is attached, as none can be here.
+    redis.raw_set("breakpoint", lua.create_function(|_, ()| Ok(false))?)?;
+    redis.raw_set("debug", lua.create_function(|_, _: Variadic<Value>| Ok(()))?)?;
     lua.set_app_data(state.clone());
     Ok(redis)
 }

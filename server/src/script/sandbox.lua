@@ -10,6 +10,7 @@ local tostring, loadstring, byte, concat = tostring, loadstring, string.byte, ta
 local where, unwrap = host.where, host.unwrap
 
 local READONLY = 'Attempt to modify a readonly table'
+local MISSING = 'Script attempted to access nonexistent global variable '
 local behind, metas = setmetatable({}, {__mode = 'k'}), setmetatable({}, {__mode = 'k'})
 
 local function refuse()
@@ -23,15 +24,19 @@ local function front(original, meta)
     return shown
 end
 
+-- The first argument of a function is of a type, else the script that called it is told.
+local function expect(wanted, name, ...)
+    if type((...)) ~= wanted then
+        local found = select('#', ...) == 0 and 'no value' or type((...))
+        error("bad argument #1 to '" .. name .. "' (" .. wanted .. ' expected, got ' .. found .. ')', 3)
+    end
+end
+
 -- Functions that change tables directly.
 local function guarded(change, name)
     return function(...)
-        local t = ...
-        if type(t) ~= 'table' then
-            local found = select('#', ...) == 0 and 'no value' or type(t)
-            error("bad argument #1 to '" .. name .. "' (table expected, got " .. found .. ')', 2)
-        end
-        if behind[t] then
+        expect('table', name, ...)
+        if behind[(...)] then
             error(READONLY, 0)
         end
         return change(...)
@@ -47,20 +52,23 @@ end
 
 real.rawset, real.setmetatable = guarded(rawset, 'rawset'), guarded(setmetatable, 'setmetatable')
 
-function real.rawget(t, ...)
-    return rawget(behind[t] or t, ...)
+function real.rawget(...)
+    expect('table', 'rawget', ...)
+    local t, key = ...
+    return rawget(behind[t] or t, key)
 end
 
-real.next = function(t, ...)
-    return next(t ~= nil and behind[t] or t, ...)
+real.next = function(...)
+    expect('table', 'next', ...)
+    local t, key = ...
+    return next(behind[t] or t, key)
 end
 
-local pairs, shown_next = pairs, real.next
-function real.pairs(t, ...)
-    if t ~= nil and behind[t] then
-        return shown_next, t, nil
-    end
-    return pairs(t, ...)
+local shown_next = real.next
+function real.pairs(...)
+    expect('table', 'pairs', ...)
+    local t = ...
+    return behind[t] and shown_next or next, t, nil
 end
 
 local string_meta
@@ -108,7 +116,9 @@ function real.loadstring(text, ...)
     return loadstring(text, ...)
 end
 
-function real.load(reader, name, ...)
+function real.load(...)
+    expect('function', 'load', ...)
+    local reader, name = ...
     local pieces = {}
     while true do
         local piece = reader()
@@ -120,7 +130,7 @@ function real.load(reader, name, ...)
         end
         pieces[#pieces + 1] = piece
     end
-    return real.loadstring(concat(pieces), name or '=(load)', ...)
+    return real.loadstring(concat(pieces), name or '=(load)')
 end
 
 local function copy(from, without)
@@ -139,6 +149,9 @@ own_coroutine.resume = function(...)
             err = unwrap(err)
         end
         return ok, err, ...
+    end
+    if type((...)) ~= 'thread' then
+        error("bad argument #1 to 'resume' (coroutine expected)", 2)
     end
     return seen(resume(...))
 end
@@ -159,7 +172,7 @@ real.server = real.redis
 
 -- The globals.
 setmetatable(real, {__index = function(_, name)
-    error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2)
+    error(MISSING .. "'" .. tostring(name) .. "'", 2)
 end})
 local meta = {}
 local globals = front(real, front(meta))
@@ -199,14 +212,26 @@ local function fcall(f, keys, argv)
     end, handler)
 end
 
--- While a library is loaded it sees no commands.
-local redis, missing = libraries.redis, getmetatable(real)
+-- While a library is loaded it sees this much, and no commands.
+local redis = libraries.redis
+local at_load = {register_function = true, log = true}
+for name in pairs(redis) do
+    at_load[name] = at_load[name] or name:find('^LOG_') or name:find('^REDIS_VERSION')
+end
+local loading = setmetatable({}, {__index = function(_, name)
+    if not at_load[name] then
+        error(MISSING .. "'" .. tostring(name) .. "'", 2)
+    end
+    return redis[name]
+end})
+local few = setmetatable({redis = front(loading)}, getmetatable(real))
+few.server = few.redis
+
+local shown = getmetatable(globals)
 local function load(library)
-    rawset(real, 'KEYS', nil)
-    rawset(real, 'ARGV', nil)
-    setmetatable(redis, missing)
+    shown.__index = few
     local ok, err = xpcall(library, handler)
-    setmetatable(redis, nil)
+    shown.__index = real
     return ok, err
 end
 

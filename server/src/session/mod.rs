@@ -156,6 +156,8 @@ pub struct Client {
     /// Close now, whatever is waiting (`CLIENT KILL`, a lost role).
     pub killed: bool,
     pub out: Vec<Out>,
+    /// Messages that a command's own changes cause: they follow its reply.
+    pub late: Vec<Out>,
     /// About the bytes of the messages in `out` that others sent; whoever takes `out` sets it to 0.
     pub pushed_bytes: usize,
     /// Since when more than the soft limit is unread.
@@ -205,6 +207,7 @@ impl Client {
             closing: false,
             killed: false,
             out: Vec::new(),
+            late: Vec::new(),
             pushed_bytes: 0,
             over_soft_since: None,
             wire: Wire::default(),
@@ -218,6 +221,7 @@ impl Client {
         if reply != Reply::None && self.reply_mode == ReplyMode::On {
             self.out.push(Out { reply, after, protocol: self.protocol });
         }
+        self.out.append(&mut self.late);
     }
 
     /// Queue the reply to a command that had to wait, and wake the connection.

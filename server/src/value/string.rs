@@ -75,6 +75,13 @@ impl Str {
         }
     }
 
+    /// Keep an integer as its text.
+    pub fn spell_out(&mut self) {
+        if let Str::Int(_) = self {
+            *self = Str::Shared(self.to_bytes());
+        }
+    }
+
     /// The bytes, to be changed in place.
     pub fn grow(&mut self) -> &mut Vec<u8> {
         if !matches!(self, Str::Grown(_)) {

@@ -11,7 +11,7 @@ mod start;
 use std::sync::LazyLock;
 
 pub use change::{follow_requirepass, replace};
-pub use permit::{permitted, reason, refuse, refuse_login};
+pub use permit::{permitted, reads_every_key, reason, refuse, refuse_login};
 pub use start::{configured, lines, logged};
 
 use super::spec::{Acl, Arg, Kind};

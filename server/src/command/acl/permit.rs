@@ -11,10 +11,20 @@ use crate::session::Client;
 
 /// Whether `user` may run the request; `skip` words are its command's name.
 pub fn permitted(user: &User, spec: &'static Spec, skip: usize, request: Request<'_>) -> Result<(), Denied> {
-    if user.is_powerful() { Ok(()) } else { ask(user, spec, skip, request) }
+    if user.is_powerful() { Ok(()) } else { ask(spec, skip, request, |question| user.ask(question)) }
 }
 
-fn ask(user: &User, spec: &'static Spec, skip: usize, request: Request<'_>) -> Result<(), Denied> {
+/// Whether `user` may run the request, and read whatever keys it reaches besides those that it names.
+pub fn reads_every_key(user: &User, spec: &'static Spec, skip: usize, request: Request<'_>) -> bool {
+    user.is_powerful() || ask(spec, skip, request, |question| user.reads_every_key(question))
+}
+
+fn ask<T>(
+    spec: &'static Spec,
+    skip: usize,
+    request: Request<'_>,
+    answer: impl FnOnce(&Question<'_>) -> T,
+) -> T {
     // A request that contradicts itself about its keys is refused by its command, before it looks at any.
     let found = keys::with_flags(spec, request).unwrap_or_default();
     let keys: SmallVec<[_; 4]> = found
@@ -28,7 +38,7 @@ fn ask(user: &User, spec: &'static Spec, skip: usize, request: Request<'_>) -> R
         "subscribe" | "ssubscribe" | "psubscribe" => all_words(1),
         _ => SmallVec::new(),
     };
-    user.ask(&Question {
+    answer(&Question {
         command: spec.id(),
         exempt: spec.flags.has(Flags::NO_AUTH),
         first: request.get(skip),

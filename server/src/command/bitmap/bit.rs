@@ -27,7 +27,10 @@ fn setbit(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> 
     let (byte, bit) = look(context.find_string(key)?, offset);
     let before = byte.unwrap_or(0);
     let after = if on { before | bit } else { before & !bit };
-    if byte != Some(after) {
+    if byte == Some(after) {
+        // Nothing is written, but the string is one of bytes from now on.
+        context.keyspace.loosen(context.client.db, key);
+    } else {
         let change = Effect::SetRange { db: context.client.db, key, offset: offset / 8, value: &[after] };
         context.keyspace.change(&change);
         context.notify(Class::String, "setbit", key);

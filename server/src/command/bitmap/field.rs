@@ -87,6 +87,14 @@ impl Field {
         if self.signed && number >> (self.bits - 1) & 1 == 1 { number - (1 << self.bits) } else { number }
     }
 
+    /// What a signed field is set to. As in the reference, one that saturates takes its largest number for one that is so
+    /// small that 64 bits do not hold how far it is from there.
+    fn target(&self, number: i64, overflow: Overflow) -> i128 {
+        let most = (1i128 << (self.bits - 1)) - 1;
+        let far = self.bits < 64 && most - i128::from(number) > i128::from(i64::MAX);
+        if far && matches!(overflow, Overflow::Saturate) { most } else { i128::from(number) }
+    }
+
     /// What is kept of a number, if anything is.
     fn hold(&self, number: i128, overflow: Overflow) -> Option<i128> {
         let (least, most) = if self.signed {
@@ -149,7 +157,7 @@ impl Step {
             Action::Get => return Ok(Reply::Int(before as i64)),
             // Of an unsigned field a negative number is a very large one.
             Action::Set(number) if !field.signed => i128::from(number as u64),
-            Action::Set(number) => i128::from(number),
+            Action::Set(number) => field.target(number, self.overflow),
             Action::Add(number) => before + i128::from(number),
         };
         let Some(after) = field.hold(wanted, self.overflow) else { return Ok(Reply::Null) };

@@ -78,6 +78,10 @@ fn restore(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure>
         }
         return Ok(Reply::OK);
     }
+    if there {
+        // What takes its place is a new key.
+        context.keyspace.change(&Effect::Delete { db, key });
+    }
     context.keyspace.change(&Effect::Put { db, key, kind, value: &value, deadline });
     context.keyspace.set_usage(db, key, options.idle_seconds, options.frequency);
     if there {

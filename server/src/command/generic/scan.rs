@@ -39,18 +39,22 @@ fn scan(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     let args = Args::read(&SCAN, args.request(), args.skip())?;
     let count = args.integer("count")?.map_or(COUNT, |count| count as usize);
     let (pattern, kind) = (args.value("pattern").filter(|pattern| *pattern != b"*"), args.value("type"));
-    let now = context.keyspace.now;
-    let wanted = |entry: &Entry| {
-        !entry.expired(now)
-            && pattern.is_none_or(|pattern| glob::matches(pattern, entry.key(), false))
-            && kind.is_none_or(|kind| kind.eq_ignore_ascii_case(entry.value.type_name().as_bytes()))
-    };
-    let mut keys = Vec::new();
-    let table = context.keyspace.database(context.client.db).table();
-    let next = table.scan(cursor, count, |_, entry| {
-        if wanted(entry) {
+    let (db, now) = (context.client.db, context.keyspace.now);
+    let (mut keys, mut expired) = (Vec::new(), Vec::new());
+    let next = context.keyspace.database(db).table().scan(cursor, count, |_, entry: &Entry| {
+        let wanted = || kind.is_none_or(|kind| kind.eq_ignore_ascii_case(entry.value.type_name().as_bytes()));
+        if pattern.is_some_and(|pattern| !glob::matches(pattern, entry.key(), false)) {
+            return;
+        }
+        if entry.expired(now) {
+            expired.push(entry.key().to_vec());
+        } else if wanted() {
             keys.push(Reply::bulk(entry.key()));
         }
     });
+    // To be met is to be looked up: what has expired goes.
+    for key in expired {
+        context.keyspace.exists(db, &key);
+    }
     Ok(Reply::Array(vec![Reply::text(next.unwrap_or(0).to_string()), Reply::Array(keys)]))
 }

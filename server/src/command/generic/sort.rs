@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 
 use bytes::Bytes;
 
+use crate::command::acl;
 use crate::command::keys::Keys;
 use crate::command::spec::{Acl, Arg, Begin, Find, KeyFlags, KeySpec, Kind};
 use crate::command::{Args, Context, Flags, Grammar, Handler, Spec, errors};
@@ -27,7 +28,11 @@ struct Order<'a> {
 }
 
 impl<'a> Order<'a> {
-    fn parse(args: &Args<'a>, may_store: bool) -> Result<Self, Failure> {
+    /// `reads_all` is whether the client may look at any key: then also at those that patterns lead to.
+    fn parse(args: &Args<'a>, may_store: bool, reads_all: impl Fn() -> bool) -> Result<Self, Failure> {
+        const BY: Failure = Failure::new("ERR BY option of SORT denied due to insufficient ACL permissions.");
+        const GET: Failure =
+            Failure::new("ERR GET option of SORT denied due to insufficient ACL permissions.");
         let (mut order, mut words) = (Self::default(), args.request().rest(2));
         while let Some(word) = words.next() {
             let left = words.len();
@@ -39,8 +44,18 @@ impl<'a> Order<'a> {
                     let mut integer = || words.next().and_then(number::integer).ok_or(errors::NOT_INTEGER);
                     order.limit = Some((integer()?, integer()?));
                 }
-                b"BY" if left >= 1 => order.by = words.next(),
-                b"GET" if left >= 1 => order.get.extend(words.next()),
+                b"BY" if left >= 1 => {
+                    order.by = words.next();
+                    if order.weights().is_some() && !reads_all() {
+                        return Err(BY);
+                    }
+                }
+                b"GET" if left >= 1 => {
+                    order.get.extend(words.next());
+                    if !reads_all() {
+                        return Err(GET);
+                    }
+                }
                 b"STORE" if left >= 1 && may_store => order.store = words.next(),
                 _ => return Err(errors::SYNTAX),
             }
@@ -134,6 +149,13 @@ fn elements(value: Option<&Value>) -> Result<(Vec<Bytes>, bool), Failure> {
 /// The elements in the order that was asked for, as many as were asked for.
 fn sorted(context: &mut Context<'_>, key: &[u8], order: &Order<'_>) -> Result<Vec<Bytes>, Failure> {
     let (mut found, ordered) = elements(context.keyspace.read(context.client.db, key))?;
+    // As the reference does, which sorts by what the large form keeps.
+    if matches!(
+        context.keyspace.peek(context.client.db, key).map(|entry| &entry.value),
+        Some(Value::SortedSet(_))
+    ) {
+        context.keyspace.loosen(context.client.db, key);
+    }
     let span = order.span(found.len());
     let unsorted = order.by.is_some() && order.weights().is_none();
     // What is stored shall not depend on how a set is kept.
@@ -168,7 +190,10 @@ fn sorted(context: &mut Context<'_>, key: &[u8], order: &Order<'_>) -> Result<Ve
 }
 
 fn run(context: &mut Context<'_>, args: &Args<'_>, may_store: bool) -> Result<Reply, Failure> {
-    let order = Order::parse(args, may_store)?;
+    let spec = if may_store { &SORT } else { &SORT_RO };
+    let user = &context.client.user;
+    let reads_all = || acl::reads_every_key(user, spec, args.skip(), args.request());
+    let order = Order::parse(args, may_store, reads_all)?;
     let found = sorted(context, args.word(1), &order)?;
     let shown: Vec<Option<Bytes>> = if order.get.is_empty() {
         found.into_iter().map(Some).collect()

@@ -128,6 +128,7 @@ fn incrbyfloat(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Fail
     let sum = number.plus(increment).filter(|sum| !sum.is_infinite());
     let sum = sum.ok_or(Failure::new("ERR increment would produce NaN or Infinity"))?.to_string();
     context.keyspace.change(&Effect::Replace { db: context.client.db, key, value: sum.as_bytes() });
+    context.keyspace.spell_out(context.client.db, key);
     context.notify(Class::String, "incrbyfloat", key);
     Ok(Reply::text(sum))
 }

@@ -15,7 +15,7 @@ impl Keyspace {
         let Some(Value::Stream(stream)) = database.get_mut(key).map(|entry| &mut entry.value) else { return };
         apply(stream, change);
         if change.is_seen() {
-            self.touch(db, key);
+            self.touch_as(db, key, change.wakes());
             return;
         }
         self.changes += 1;

@@ -196,6 +196,13 @@ impl SortedSet {
         }
     }
 
+    /// Take the large form.
+    pub fn loosen(&mut self, forms: &Forms) {
+        if let Form::Packed(packed) = &self.0 {
+            self.0 = Form::Tree(Box::new(Tree::of(packed, forms)));
+        }
+    }
+
     /// Take the form that a new one with these members has.
     pub fn fit(&mut self, forms: &Forms) {
         let fits = self.len() <= forms.zset_listpack_entries
