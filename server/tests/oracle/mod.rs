@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use botellier_server::config::Config;
 use botellier_server::engine::{Engine, Journal, Progress};
 use botellier_server::resp::{Batch, Failure, encode};
-use botellier_server::session::{ClientId, Offset};
+use botellier_server::session::{ClientId, Offset, Out};
 use tempfile::TempDir;
 
 pub use wire::{Shape, Value};
@@ -23,12 +23,123 @@ pub use wire::{Shape, Value};
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Ports that are tried.
 const PORTS_MAX: usize = 10;
+/// Bytes that are read at once.
+const CHUNK: usize = 64 * 1024;
+
+/// A connection to a server.
+pub struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+    /// How much of the buffer was taken.
+    taken: usize,
+}
+
+impl Connection {
+    pub fn open(port: u16) -> std::io::Result<Self> {
+        TcpStream::connect(("127.0.0.1", port)).map(Self::new)
+    }
+
+    fn new(stream: TcpStream) -> Self {
+        stream.set_nodelay(true).expect("a socket");
+        let mut connection = Self { stream, buffer: Vec::new(), taken: 0 };
+        connection.set_patience(PATIENCE);
+        connection
+    }
+
+    /// How long a reply may take.
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.stream.set_read_timeout(Some(patience)).expect("a socket");
+    }
+
+    pub fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes)
+    }
+
+    /// The next reply or message.
+    pub fn receive(&mut self) -> std::io::Result<Value> {
+        loop {
+            let rest = &self.buffer[self.taken..];
+            if let Some((value, length)) = wire::decode(rest).map_err(std::io::Error::other)? {
+                self.taken += length;
+                return Ok(value);
+            }
+            self.read()?;
+        }
+    }
+
+    /// Whether the next reply is this very one, which is taken then; whatever else comes is left.
+    pub fn takes(&mut self, expected: &[u8]) -> std::io::Result<bool> {
+        loop {
+            let rest = &self.buffer[self.taken..];
+            if rest.starts_with(expected) {
+                self.taken += expected.len();
+                return Ok(true);
+            }
+            if !expected.starts_with(rest) {
+                return Ok(false);
+            }
+            self.read()?;
+        }
+    }
+
+    /// What came without being asked for, as far as it is here already.
+    pub fn rest(&mut self) -> std::io::Result<Option<Value>> {
+        self.stream.set_nonblocking(true)?;
+        let read = self.read();
+        self.stream.set_nonblocking(false)?;
+        match read {
+            Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => Err(error),
+            _ if self.taken == self.buffer.len() => Ok(None),
+            _ => self.receive().map(Some),
+        }
+    }
+
+    /// Whether the server ends the connection, and says nothing before.
+    pub fn ends(&mut self) -> bool {
+        self.taken == self.buffer.len()
+            && match self.read() {
+                Ok(()) => false,
+                Err(error) => !is_timeout(&error),
+            }
+    }
+
+    fn read(&mut self) -> std::io::Result<()> {
+        self.buffer.drain(..std::mem::take(&mut self.taken));
+        let length = self.buffer.len();
+        self.buffer.resize(length + CHUNK, 0);
+        let read = self.stream.read(&mut self.buffer[length..]);
+        self.buffer.truncate(length + read.as_ref().map_or(0, |read| *read));
+        if read? == 0 { Err(std::io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+    }
+
+    pub fn ask<W: AsRef<[u8]>>(&mut self, words: &[W]) -> std::io::Result<Value> {
+        self.send(&request(words))?;
+        self.receive()
+    }
+}
+
+/// Whether it is only that nothing came in time.
+pub fn is_timeout(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut)
+}
+
+/// A request as it goes over the wire.
+pub fn request<W: AsRef<[u8]>>(words: &[W]) -> Vec<u8> {
+    wire::encode(words)
+}
+
+/// A whole reply.
+pub fn reply(bytes: &[u8]) -> Value {
+    let (value, length) = wire::decode(bytes).expect("it is encoded well").expect("there is a reply");
+    assert_eq!(length, bytes.len(), "one reply");
+    value
+}
 
 /// A redis-server of its own, with one connection.
 pub struct Redis {
     child: Child,
-    stream: TcpStream,
-    buffer: Vec<u8>,
+    port: u16,
+    main: Connection,
     _directory: TempDir,
 }
 
@@ -45,19 +156,11 @@ impl Redis {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("it has an address").port();
         drop(listener);
+        let settings =
+            ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--enable-debug-command", "yes"];
         let mut child = Command::new(program)
-            .args([
-                "--port",
-                &port.to_string(),
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-                "--enable-debug-command",
-                "yes",
-            ])
+            .args(["--port", &port.to_string()])
+            .args(settings)
             .arg("--dir")
             .arg(directory.path())
             .stdout(Stdio::null())
@@ -76,32 +179,19 @@ impl Redis {
                 }
             }
         };
-        stream.set_nodelay(true).expect("a socket");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
-        let mut redis = Self { child, stream, buffer: Vec::new(), _directory: directory };
+        let mut redis = Self { child, port, main: Connection::new(stream), _directory: directory };
         let identity = format!("process_id:{}\\r", redis.child.id());
-        let info = redis.try_ask(&["INFO", "server"]).ok()?;
+        let info = redis.main.ask(&["INFO", "server"]).ok()?;
         show(&info).contains(&identity).then_some(redis)
     }
 
     pub fn ask<W: AsRef<[u8]>>(&mut self, words: &[W]) -> Value {
-        self.try_ask(words).expect("redis-server answers")
+        self.main.ask(words).expect("redis-server answers")
     }
 
-    fn try_ask<W: AsRef<[u8]>>(&mut self, words: &[W]) -> std::io::Result<Value> {
-        self.stream.write_all(&wire::encode(words))?;
-        let mut chunk = vec![0; 256 * 1024];
-        loop {
-            if let Some((value, length)) = wire::decode(&self.buffer).map_err(std::io::Error::other)? {
-                self.buffer.drain(..length);
-                return Ok(value);
-            }
-            let length = self.stream.read(&mut chunk)?;
-            if length == 0 {
-                return Err(std::io::ErrorKind::UnexpectedEof.into());
-            }
-            self.buffer.extend_from_slice(&chunk[..length]);
-        }
+    /// One more connection.
+    pub fn connect(&self) -> Connection {
+        Connection::open(self.port).expect("redis-server listens")
     }
 }
 
@@ -139,7 +229,7 @@ impl Journal for Kept {
     }
 }
 
-/// Our engine, with one client.
+/// Our engine, with one client of its own and as many others as connect.
 pub struct Ours {
     pub engine: Engine,
     pub records: Records,
@@ -151,31 +241,48 @@ impl Ours {
         let config = Config::from_args([] as [&str; 0]).expect("the defaults are valid");
         let records = Records::default();
         let mut engine = Engine::new(Arc::new(config), Box::new(Kept(records.clone(), 0)), 1);
-        let client = engine.clients.connect("127.0.0.1:1".into(), "127.0.0.1:2".into()).id;
+        let client = engine.connect("127.0.0.1:1".into(), "127.0.0.1:2".into());
         Self { engine, records, client }
     }
 
     /// Another engine that has seen nothing but the records of this one.
     pub fn follower(&self) -> Self {
         let mut follower = Self::start();
-        for (time_ms, payload) in self.records.lock().expect("nobody panicked").iter() {
-            follower.engine.replay(*time_ms, payload).expect("records can be replayed");
-        }
+        follower.replay(&self.records.lock().expect("nobody panicked"));
         follower
     }
 
-    pub fn ask<W: AsRef<[u8]>>(&mut self, words: &[W]) -> Value {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64;
-        let progress = self.engine.execute(self.client, &Batch::of(words), 0, now);
-        assert_eq!(progress, Progress::Done);
-        let (mut outs, mut bytes) = (Vec::new(), Vec::new());
-        self.engine.output(self.client, &mut outs);
-        for out in &outs {
-            encode(&out.reply, out.protocol, &mut bytes);
+    pub fn replay(&mut self, records: &[(u64, Vec<u8>)]) {
+        for (time_ms, payload) in records {
+            self.engine.replay(*time_ms, payload).expect("records can be replayed");
         }
-        let (value, length) = wire::decode(&bytes).expect("it is encoded well").expect("there is a reply");
-        assert_eq!(length, bytes.len(), "one reply");
-        value
+    }
+
+    /// One more client.
+    pub fn connect(&mut self) -> ClientId {
+        self.engine.connect("127.0.0.1:1".into(), "127.0.0.1:2".into())
+    }
+
+    /// Run a command of a client that does not wait.
+    pub fn run<W: AsRef<[u8]>>(&mut self, client: ClientId, words: &[W]) -> Progress {
+        self.engine.execute(client, &Batch::of(words), 0, now())
+    }
+
+    /// What a client was told since the last time, each reply or message as it goes over the wire.
+    pub fn told(&mut self, client: ClientId) -> Vec<Vec<u8>> {
+        let mut outs = Vec::new();
+        self.engine.output(client, &mut outs);
+        let encoded = |out: &Out| {
+            let mut bytes = Vec::new();
+            encode(&out.reply, out.protocol, &mut bytes);
+            bytes
+        };
+        outs.iter().map(encoded).collect()
+    }
+
+    pub fn ask<W: AsRef<[u8]>>(&mut self, words: &[W]) -> Value {
+        assert_eq!(self.run(self.client, words), Progress::Done);
+        reply(&self.told(self.client).concat())
     }
 
     /// Replies from now on are those of RESP3.
@@ -183,6 +290,11 @@ impl Ours {
         let client = self.engine.clients.get_mut(self.client).expect("it is connected");
         client.protocol = botellier_server::resp::Protocol::Resp3;
     }
+}
+
+/// Milliseconds since 1970.
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64
 }
 
 /// A value in words, sets and maps in one order.
