@@ -63,6 +63,8 @@ impl Engine {
                 break;
             }
         }
+        let server = &mut self.server;
+        server.observed.event(&server.config, "eviction-cycle", began.elapsed(), self.keyspace.now);
         self.publish_events();
         self.log();
         room

@@ -499,10 +499,14 @@ impl Engine {
                 self.log();
                 self.settle_alone();
             }
+            let took = self.mark.elapsed();
+            if gone < BATCH || took >= turn {
+                let server = &mut self.server;
+                server.observed.event(&server.config, "expire-cycle", took, self.keyspace.now);
+            }
             if gone < BATCH {
                 return;
             }
-            let took = self.mark.elapsed();
             if took >= turn {
                 let rest = EXPIRE_PERIOD_MS.saturating_sub(took.as_millis() as u64).max(1);
                 self.expire_again = Some(self.keyspace.now + rest);

@@ -87,8 +87,8 @@ impl Running<'_> {
             })
         })?;
         // Commands that can wait may be called: they do not wait here.
-        let forbidden = spec.flags.has(Flags::NOSCRIPT) && !spec.flags.has(Flags::BLOCKING);
-        if forbidden || matches!(spec.handler, Handler::Engine(_) | Handler::Script(_)) {
+        if spec.flags.has(Flags::NOSCRIPT) || matches!(spec.handler, Handler::Engine(_) | Handler::Script(_))
+        {
             return Err(Failure::new("ERR This Redis command is not allowed from script"));
         }
         if let Err((_, failure)) = self.engine.permit(self.client, (spec, skip), request, "lua") {

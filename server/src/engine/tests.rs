@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::{Acks, Engine, Forgetful, Journal, Progress};
+use crate::command::Order;
+use crate::command::server::Role;
 use crate::config::Config;
 use crate::resp::{Batch, encode};
 use crate::session::ClientId;
@@ -221,4 +223,54 @@ fn a_password_is_asked_for() {
     assert_eq!(server.say(a, "PING"), "+PONG");
     let quit = server.engine.execute(a, &Batch::of(&["QUIT"]), 0, server.now);
     assert_eq!(quit, Progress::Close);
+}
+
+#[test]
+fn who_understands_is_told_where_the_leader_is() {
+    let mut server = Server::new();
+    let (plain, able) = (server.client(), server.client());
+    assert_eq!(server.say(able, "CLIENT CAPA redirect"), "+OK");
+    let status = &mut server.engine.server.status;
+    (status.role, status.leader_address) = (Role::Replica, Some(("there".into(), 7)));
+    assert_eq!(server.say(plain, "SET k v"), "-READONLY You can't write against a read only replica.");
+    assert_eq!(server.say(plain, "GET k"), "$-1");
+    for line in ["SET k v", "GET k"] {
+        assert_eq!(server.say(able, line), "-REDIRECT there:7");
+    }
+    assert_eq!(server.say(able, "PING"), "+PONG");
+    // Reads may be meant for this very node.
+    assert_eq!(server.say(able, "READONLY"), "+OK");
+    assert_eq!(server.say(able, "GET k"), "$-1");
+    assert_eq!(server.say(able, "SET k v"), "-REDIRECT there:7");
+    assert_eq!(server.say(able, "EVAL #!lua\nreturn(1) 0"), "-REDIRECT there:7");
+}
+
+#[test]
+fn other_data_goes_by_the_same_settings() {
+    let mut server = Server::new();
+    let (a, listener) = (server.client(), server.client());
+    server.say(a, "CONFIG SET notify-keyspace-events KA");
+    server.say(listener, "SUBSCRIBE __keyspace@0__:k");
+    let forms = server.engine.keyspace.forms;
+    server.engine.replace_keyspace(crate::keyspace::Keyspace::new(16, forms));
+    server.say(a, "SET k v");
+    assert!(server.hear(listener).ends_with("$3 set"));
+}
+
+#[test]
+fn a_key_that_changed_while_it_was_sent_stays() {
+    let mut server = Server::new();
+    let a = server.client();
+    for line in ["SET same 1", "SET other 1"] {
+        server.say(a, line);
+    }
+    assert_eq!(server.say(a, "MIGRATE nowhere 1  0 1000 KEYS same other gone"), "");
+    let orders = server.engine.take_orders();
+    let [(_, Order::Migrate(migration))] = &orders[..] else { panic!("{orders:?}") };
+    let b = server.client();
+    server.say(b, "SET other 2");
+    let taken: Vec<_> = migration.items.iter().collect();
+    let (failure, _) = server.engine.migrated(0, &taken);
+    assert!(failure.is_some_and(|failure| failure.0.contains("'other' changed")));
+    assert_eq!(server.say(b, "KEYS *"), "*1 $5 other");
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 use crate::command::generic::{Item, Migration, UNREACHABLE};
@@ -35,22 +35,21 @@ async fn send(migration: &Migration) -> (Vec<&Item>, Result<(), Failure>) {
     let limit = Duration::from_millis(migration.timeout_ms);
     let mut taken = Vec::new();
     let address = (migration.host.as_str(), migration.port);
-    let Some(stream) = within(limit, TcpStream::connect(address)).await else {
-        return (taken, Err(UNREACHABLE));
+    let stream = match tokio::time::timeout(limit, TcpStream::connect(address)).await {
+        Ok(Ok(stream)) => stream,
+        // Redis notices only when it writes.
+        Ok(Err(_)) => return (taken, Err(WRITING)),
+        Err(_) => return (taken, Err(UNREACHABLE)),
     };
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
-    let mut requests = Vec::new();
-    let mut before = 1;
-    if !migration.auth.is_empty() {
-        let words = std::iter::once(b"AUTH".as_slice()).chain(migration.auth.iter().map(Vec::as_slice));
-        encode(&words.collect::<Vec<_>>(), &mut requests);
-        before += 1;
+    if let Err(failure) = enter(migration, &mut reader, &mut writer, limit).await {
+        return (taken, Err(failure));
     }
-    encode(&[b"SELECT", migration.to_db.to_string().as_bytes()], &mut requests);
     let now = now_ms();
     let live = migration.items.iter().filter(|item| item.deadline.is_none_or(|deadline| deadline > now));
     let live: Vec<&Item> = live.collect();
+    let mut requests = Vec::new();
     for item in &live {
         let ttl = item.deadline.map_or(0, |deadline| deadline - now).to_string();
         let mut words = vec![b"RESTORE".as_slice(), &item.key, ttl.as_bytes(), &item.dump];
@@ -68,12 +67,6 @@ async fn send(migration: &Migration) -> (Vec<&Item>, Result<(), Failure>) {
     };
     let reading = async {
         let mut first = Ok(());
-        for _ in 0..before {
-            if let Some(error) = answer(&mut reader, limit).await? {
-                // Nothing else can be right then.
-                return Err(refused(&error));
-            }
-        }
         for item in &live {
             match answer(&mut reader, limit).await {
                 Ok(None) => taken.push(*item),
@@ -85,6 +78,28 @@ async fn send(migration: &Migration) -> (Vec<&Item>, Result<(), Failure>) {
     };
     let outcome = both(writing, reading).await;
     (taken, outcome)
+}
+
+/// Say who we are and which database is meant; nothing is sent to another one.
+async fn enter(
+    migration: &Migration,
+    reader: &mut (impl AsyncBufRead + Unpin),
+    writer: &mut (impl AsyncWrite + Unpin),
+    limit: Duration,
+) -> Result<(), Failure> {
+    let mut requests = Vec::new();
+    if !migration.auth.is_empty() {
+        let words = std::iter::once(b"AUTH".as_slice()).chain(migration.auth.iter().map(Vec::as_slice));
+        encode(&words.collect::<Vec<_>>(), &mut requests);
+    }
+    encode(&[b"SELECT", migration.to_db.to_string().as_bytes()], &mut requests);
+    within(limit, writer.write_all(&requests)).await.ok_or(WRITING)?;
+    for _ in 0..=usize::from(!migration.auth.is_empty()) {
+        if let Some(error) = answer(reader, limit).await? {
+            return Err(refused(&error));
+        }
+    }
+    Ok(())
 }
 
 /// Write and read at once; once all is written, only read. What is read counts.

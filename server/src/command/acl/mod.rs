@@ -85,6 +85,7 @@ pub static ACL_DELUSER: Spec = Spec {
     flags: Flags::of(&[Flags::ADMIN, Flags::NOSCRIPT, Flags::LOADING, Flags::STALE]),
     acl: Acl::of(&[Acl::ADMIN, Acl::SLOW, Acl::DANGEROUS]),
     args: &[Arg::new("username", Kind::String).multiple()],
+    hints: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     handler: Handler::Run(deluser),
     ..Spec::BASE
 };
@@ -219,6 +220,7 @@ pub static ACL_SAVE: Spec = Spec {
     arity: 2,
     flags: Flags::of(&[Flags::ADMIN, Flags::NOSCRIPT, Flags::LOADING, Flags::STALE]),
     acl: Acl::of(&[Acl::ADMIN, Acl::SLOW, Acl::DANGEROUS]),
+    hints: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     handler: Handler::Try(save),
     ..Spec::BASE
 };
@@ -238,6 +240,7 @@ pub static ACL_SETUSER: Spec = Spec {
         ("6.2.0", "Added Pub/Sub channel patterns."),
         ("7.0.0", "Added selectors and key based permissions."),
     ],
+    hints: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     handler: Handler::Run(setuser),
     ..Spec::BASE
 };

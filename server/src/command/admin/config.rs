@@ -44,6 +44,7 @@ pub static CONFIG_RESETSTAT: Spec = Spec {
     arity: 2,
     flags: Flags::of(&[Flags::ADMIN, Flags::NOSCRIPT, Flags::LOADING, Flags::STALE]),
     acl: Acl::of(&[Acl::ADMIN, Acl::SLOW, Acl::DANGEROUS]),
+    hints: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     handler: Handler::Run(resetstat),
     ..Spec::BASE
 };
@@ -58,6 +59,7 @@ pub static CONFIG_REWRITE: Spec = Spec {
     arity: 2,
     flags: Flags::of(&[Flags::ADMIN, Flags::NOSCRIPT, Flags::LOADING, Flags::STALE]),
     acl: Acl::of(&[Acl::ADMIN, Acl::SLOW, Acl::DANGEROUS]),
+    hints: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     handler: Handler::Try(rewrite),
     ..Spec::BASE
 };

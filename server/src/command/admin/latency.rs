@@ -109,7 +109,7 @@ pub static LATENCY_RESET: Spec = Spec {
     flags: Flags::of(&[Flags::ADMIN, Flags::NOSCRIPT, Flags::LOADING, Flags::STALE]),
     acl: Acl::of(&[Acl::ADMIN, Acl::SLOW, Acl::DANGEROUS]),
     args: &[Arg::new("event", Kind::String).optional().multiple()],
-    hints: &["request_policy:all_nodes", "response_policy:all_succeeded"],
+    hints: &["request_policy:all_nodes", "response_policy:agg_sum"],
     handler: Handler::Run(reset),
     ..Spec::BASE
 };

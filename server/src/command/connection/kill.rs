@@ -11,25 +11,34 @@ use crate::value::number;
 
 /// Whom to kill: who fits all that is given.
 #[derive(Default)]
-struct Filter<'a> {
-    id: Option<ClientId>,
+pub(super) struct Filter<'a> {
+    /// Any of these, if there are any.
+    ids: Vec<ClientId>,
     class: Option<Class>,
     address: Option<&'a [u8]>,
     local_address: Option<&'a [u8]>,
     user: Option<&'a [u8]>,
     age_seconds_min: Option<u64>,
     /// Whether who asks is spared.
-    skip_me: bool,
+    pub skip_me: bool,
 }
 
 impl<'a> Filter<'a> {
-    fn parse(args: &Args<'a>, users: &Users) -> Result<Self, Failure> {
-        let mut filter = Filter { skip_me: true, ..Filter::default() };
-        let mut words = args.request().rest(2);
+    /// Read the options of a request; `skip_me` holds unless one says something else.
+    pub fn parse(args: &Args<'a>, users: &Users, skip_me: bool) -> Result<Self, Failure> {
+        let mut filter = Filter { skip_me, ..Filter::default() };
+        let mut words = args.request().rest(2).peekable();
         while let Some(option) = words.next() {
             let value = words.next().ok_or(errors::SYNTAX)?;
             match option.to_ascii_lowercase().as_slice() {
-                b"id" => filter.id = Some(positive(value, "ERR client-id should be greater than 0")?),
+                b"id" => {
+                    const ID: &str = "ERR client-id should be greater than 0";
+                    filter.ids.push(positive(value, ID)?);
+                    // Several at once is Valkey's.
+                    while let Some(more) = words.next_if(|word| number::integer(word).is_some()) {
+                        filter.ids.push(positive(more, ID)?);
+                    }
+                }
                 b"type" => filter.class = Some(Class::parse(value)?),
                 b"addr" => filter.address = Some(value),
                 b"laddr" => filter.local_address = Some(value),
@@ -49,8 +58,8 @@ impl<'a> Filter<'a> {
         Ok(filter)
     }
 
-    fn fits(&self, client: &Client) -> bool {
-        self.id.is_none_or(|id| id == client.id)
+    pub fn fits(&self, client: &Client) -> bool {
+        (self.ids.is_empty() || self.ids.contains(&client.id))
             && self.class.is_none_or(|class| class.has(client))
             && self.address.is_none_or(|address| address == client.address.as_bytes())
             && self.local_address.is_none_or(|address| address == client.local_address.as_bytes())
@@ -73,7 +82,7 @@ fn kill(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     let filter = if by_address {
         Filter { address: Some(args.word(2)), ..Filter::default() }
     } else {
-        Filter::parse(args, &context.server.users)?
+        Filter::parse(args, &context.server.users, true)?
     };
     let mut killed = 0;
     for client in context.clients.iter_mut().filter(|client| filter.fits(client)) {

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::super::spec::{Acl, Arg, Flags, Grammar, Handler, Kind, Spec};
-use super::super::{Args, Context, errors};
+use super::super::{Args, Context};
+use super::kill::Filter;
 use crate::resp::{Failure, Protocol, Reply};
 use crate::session::{Client, ClientId, Tracking};
 use crate::value::number;
@@ -22,7 +23,7 @@ impl Class {
         match word.to_ascii_lowercase().as_slice() {
             b"normal" => Ok(Class::Normal),
             b"pubsub" => Ok(Class::Pubsub),
-            b"master" | b"slave" | b"replica" => Ok(Class::Node),
+            b"master" | b"primary" | b"slave" | b"replica" => Ok(Class::Node),
             _ => {
                 let word = String::from_utf8_lossy(word);
                 Err(Failure::text(format!("ERR Unknown client type '{word}'")))
@@ -47,7 +48,7 @@ fn list(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
             let class = Class::parse(args.word(3))?;
             everybody(context, &mut text, |client| class.has(client));
         }
-        Some(word) if word.eq_ignore_ascii_case(b"ID") && args.len() > 3 => {
+        Some(word) if word.eq_ignore_ascii_case(b"ID") && args.len() > 3 && only_numbers(args) => {
             for word in args.request().rest(3) {
                 let id = number::integer(word).ok_or(Failure::new("ERR Invalid client ID"))?;
                 let id = ClientId::try_from(id).unwrap_or(0);
@@ -58,9 +59,21 @@ fn list(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
                 }
             }
         }
-        Some(_) => return Err(errors::SYNTAX),
+        // Any filter, and several of them, is Valkey's.
+        Some(_) => {
+            let filter = Filter::parse(args, &context.server.users, false)?;
+            let me = context.client.id;
+            everybody(context, &mut text, |client| {
+                filter.fits(client) && !(filter.skip_me && client.id == me)
+            });
+        }
     }
     Ok(Reply::Verbatim("txt", text))
+}
+
+/// Whether nothing but identities follows the first one.
+fn only_numbers(args: &Args<'_>) -> bool {
+    args.request().rest(4).all(|word| number::integer(word).is_some())
 }
 
 /// A line for each client that `wanted` takes, oldest first.
@@ -89,7 +102,7 @@ fn info(context: &mut Context<'_>, _: &Args<'_>) -> Result<Reply, Failure> {
     Ok(Reply::Verbatim("txt", text))
 }
 
-/// What Redis 7.2 prints of a client. There is no fixed reply buffer here (`rbs`, `rbp`).
+/// What Redis 8.0 prints of a client, and Valkey's totals. There is no fixed reply buffer here (`rbs`, `rbp`).
 pub fn line(client: &Client, text: &mut String) {
     let name = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let multi = client.transaction.as_ref().map_or(-1, |transaction| transaction.queued.len() as i64);
@@ -97,9 +110,10 @@ pub fn line(client: &Client, text: &mut String) {
     let wire = &client.wire;
     let written = writeln!(
         text,
-        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={multi} qbuf={} \
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={multi} watch={} qbuf={} \
          qbuf-free={} argv-mem=0 multi-mem={multi_bytes} rbs=0 rbp=0 obl={} oll={} omem={out_bytes} tot-mem={} \
-         events={} cmd={} user={} redir={} resp={} lib-name={} lib-ver={}",
+         events={} cmd={} user={} redir={} resp={} lib-name={} lib-ver={} \
+         tot-net-in={} tot-net-out={} tot-cmds={}",
         client.id,
         client.address,
         client.local_address,
@@ -112,6 +126,7 @@ pub fn line(client: &Client, text: &mut String) {
         client.channels.len(),
         client.patterns.len(),
         client.shards.len(),
+        client.watched.len(),
         wire.query_bytes,
         wire.query_room,
         wire.unsent_bytes,
@@ -124,6 +139,9 @@ pub fn line(client: &Client, text: &mut String) {
         if client.protocol == Protocol::Resp3 { 3 } else { 2 },
         name(&client.library_name),
         name(&client.library_version),
+        client.net_in,
+        client.net_out,
+        client.commands,
     );
     debug_assert!(written.is_ok(), "a string takes everything");
 }
@@ -175,6 +193,14 @@ pub static CLIENT_LIST: Spec = Spec {
             .token("ID")
             .optional()
             .since("6.2.0"),
+        Arg::new("username", Kind::String).token("USER").optional().since("8.1.0"),
+        Arg::new("addr", Kind::String).token("ADDR").optional().since("8.1.0"),
+        Arg::new("laddr", Kind::String).token("LADDR").optional().since("8.1.0"),
+        Arg::new("skipme", Kind::OneOf(&[Arg::flag("yes", "YES"), Arg::flag("no", "NO")]))
+            .token("SKIPME")
+            .optional()
+            .since("8.1.0"),
+        Arg::new("maxage", Kind::Integer).token("MAXAGE").optional().since("8.1.0"),
     ],
     history: &[
         ("2.8.12", "Added unique client `id` field."),
@@ -183,6 +209,9 @@ pub static CLIENT_LIST: Spec = Spec {
         ("6.2.0", "Added `argv-mem`, `tot-mem`, `laddr` and `redir` fields and the optional `ID` filter."),
         ("7.0.0", "Added `resp`, `multi-mem`, `rbs` and `rbp` fields."),
         ("7.0.3", "Added `ssub` field."),
+        ("7.2.0", "Added `lib-name` and `lib-ver` fields."),
+        ("7.4.0", "Added `watch` field."),
+        ("8.1.0", "Added filters USER, ADDR, LADDR, SKIPME, and MAXAGE"),
     ],
     hints: &["nondeterministic_output"],
     grammar: Grammar::Own,

@@ -82,6 +82,7 @@ pub static CLIENT_SETNAME: Spec = Spec {
     flags: Flags::of(&[Flags::NOSCRIPT, Flags::LOADING, Flags::STALE]),
     acl: Acl::of(&[Acl::SLOW, Acl::CONNECTION]),
     args: &[Arg::new("connection-name", Kind::String)],
+    hints: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     handler: Handler::Run(setname),
     ..Spec::BASE
 };
@@ -103,6 +104,7 @@ pub static CLIENT_SETINFO: Spec = Spec {
             Arg::new("libver", Kind::String).token("LIB-VER"),
         ]),
     )],
+    hints: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     grammar: Grammar::Own,
     handler: Handler::Run(setinfo),
     ..Spec::BASE

@@ -44,7 +44,7 @@ pub static RANDOMKEY: Spec = Spec {
     arity: 1,
     flags: Flags::of(&[Flags::READONLY]),
     acl: Acl::of(&[Acl::KEYSPACE, Acl::READ, Acl::SLOW]),
-    hints: &["request_policy:all_shards", "nondeterministic_output"],
+    hints: &["request_policy:all_shards", "response_policy:special", "nondeterministic_output"],
     handler: Handler::Run(randomkey),
     ..Spec::BASE
 };

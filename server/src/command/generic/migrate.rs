@@ -118,7 +118,7 @@ fn migrate(context: &mut Context<'_>, args: &Args<'_>) -> Result<Verdict, Failur
     }))))
 }
 
-/// Nobody is there, or nobody answers.
+/// Nobody answers.
 pub const UNREACHABLE: Failure = Failure::new("IOERR error or timeout connecting to the client");
 
 fn migrate_keys(request: Request<'_>) -> Option<Keys> {

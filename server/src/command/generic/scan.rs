@@ -28,7 +28,7 @@ pub static SCAN: Spec = Spec {
         Arg::new("type", Kind::String).token("TYPE").optional().since("6.0.0"),
     ],
     history: &[("6.0.0", "Added the `TYPE` subcommand.")],
-    hints: &["nondeterministic_output", "request_policy:special"],
+    hints: &["nondeterministic_output", "request_policy:special", "response_policy:special"],
     grammar: Grammar::Own,
     handler: Handler::Run(scan),
     ..Spec::BASE

@@ -117,7 +117,7 @@ pub static BLMOVE: Spec = Spec {
     group: "list",
     complexity: "O(1)",
     arity: 6,
-    flags: Flags::of(&[Flags::WRITE, Flags::DENYOOM, Flags::NOSCRIPT, Flags::BLOCKING]),
+    flags: Flags::of(&[Flags::WRITE, Flags::DENYOOM, Flags::BLOCKING]),
     acl: Acl::of(&[Acl::WRITE, Acl::LIST, Acl::SLOW, Acl::BLOCKING]),
     keys: &[
         KeySpec::range(1, 0, 1, KeyFlags::of(&[KeyFlags::RW, KeyFlags::ACCESS, KeyFlags::DELETE])),
@@ -143,7 +143,7 @@ pub static BRPOPLPUSH: Spec = Spec {
     group: "list",
     complexity: "O(1)",
     arity: 4,
-    flags: Flags::of(&[Flags::WRITE, Flags::DENYOOM, Flags::NOSCRIPT, Flags::BLOCKING]),
+    flags: Flags::of(&[Flags::WRITE, Flags::DENYOOM, Flags::BLOCKING]),
     acl: Acl::of(&[Acl::WRITE, Acl::LIST, Acl::SLOW, Acl::BLOCKING]),
     keys: &[
         KeySpec::range(1, 0, 1, KeyFlags::of(&[KeyFlags::RW, KeyFlags::ACCESS, KeyFlags::DELETE])),

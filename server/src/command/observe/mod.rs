@@ -67,10 +67,15 @@ impl Observed {
         if slower_than >= 0 && nanos / 1000 >= slower_than as u64 && !spec.flags.has(Flags::SKIP_SLOWLOG) {
             self.slow.add((spec, request), client, (nanos / 1000, now_ms / 1000), config.slowlog_max_len);
         }
-        let threshold = config.latency_monitor_threshold;
-        if threshold > 0 && nanos / 1_000_000 >= threshold {
-            let event = if spec.flags.has(Flags::FAST) { "fast-command" } else { "command" };
-            self.latency.add(event, now_ms / 1000, nanos / 1_000_000);
+        let event = if spec.flags.has(Flags::FAST) { "fast-command" } else { "command" };
+        self.event(config, event, took, now_ms);
+    }
+
+    /// Something took so long, which `LATENCY` may be interested in.
+    pub fn event(&mut self, config: &Config, name: &'static str, took: Duration, now_ms: u64) {
+        let (threshold, millis) = (config.latency_monitor_threshold, took.as_millis() as u64);
+        if threshold > 0 && millis >= threshold {
+            self.latency.add(name, now_ms / 1000, millis);
         }
     }
 

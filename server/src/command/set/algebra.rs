@@ -163,7 +163,7 @@ pub static SINTERSTORE: Spec = Spec {
     flags: Flags::of(&[Flags::WRITE, Flags::DENYOOM]),
     acl: Acl::of(&[Acl::WRITE, Acl::SET, Acl::SLOW]),
     keys: &[
-        KeySpec::range(1, 0, 1, KeyFlags::of(&[KeyFlags::RW, KeyFlags::UPDATE])),
+        KeySpec::range(1, 0, 1, KeyFlags::of(&[KeyFlags::OW, KeyFlags::UPDATE])),
         KeySpec::range(2, -1, 1, KeyFlags::of(&[KeyFlags::RO, KeyFlags::ACCESS])),
     ],
     args: &[Arg::new("destination", Kind::Key(0)), Arg::new("key", Kind::Key(1)).multiple()],

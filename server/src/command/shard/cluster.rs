@@ -368,6 +368,7 @@ pub static CLUSTER_MYSHARDID: Spec = Spec {
     arity: 2,
     flags: Flags::of(&[Flags::STALE]),
     acl: Acl::of(&[Acl::SLOW]),
+    hints: &["nondeterministic_output"],
     handler: Handler::Run(myshardid),
     ..Spec::BASE
 };
@@ -411,7 +412,7 @@ pub static CLUSTER_SHARDS: Spec = Spec {
     group: "cluster",
     complexity: "O(N) where N is the total number of cluster nodes",
     arity: 2,
-    flags: Flags::of(&[Flags::STALE]),
+    flags: Flags::of(&[Flags::LOADING, Flags::STALE]),
     acl: Acl::of(&[Acl::SLOW]),
     hints: &["nondeterministic_output"],
     handler: Handler::Run(shards),
@@ -443,7 +444,7 @@ pub static CLUSTER_SLOTS: Spec = Spec {
     group: "cluster",
     complexity: "O(N) where N is the total number of Cluster nodes",
     arity: 2,
-    flags: Flags::of(&[Flags::STALE]),
+    flags: Flags::of(&[Flags::LOADING, Flags::STALE]),
     acl: Acl::of(&[Acl::SLOW]),
     history: &[("4.0.0", "Added node IDs."), ("7.0.0", "Added additional networking metadata field.")],
     hints: &["nondeterministic_output"],

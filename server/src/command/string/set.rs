@@ -249,7 +249,6 @@ pub static MSETNX: Spec = Spec {
         Kind::Block(&[Arg::new("key", Kind::Key(0)), Arg::new("value", Kind::String)]),
     )
     .multiple()],
-    hints: &["request_policy:multi_shard", "response_policy:agg_min"],
     grammar: Grammar::Own,
     handler: Handler::Run(msetnx),
     ..Spec::BASE
