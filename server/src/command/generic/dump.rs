@@ -79,15 +79,11 @@ fn restore(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure>
         return Ok(Reply::OK);
     }
     if there {
-        // What takes its place is a new key.
+        // What was there goes first, so that the key is a new one.
         context.keyspace.change(&Effect::Delete { db, key });
     }
     context.keyspace.change(&Effect::Put { db, key, kind, value: &value, deadline });
     context.keyspace.set_usage(db, key, options.idle_seconds, options.frequency);
-    if there {
-        // In Redis what was there goes first, so that the key is a new one.
-        context.notify(Class::New, "new", key);
-    }
     context.notify(Class::Generic, "restore", key);
     Ok(Reply::OK)
 }
