@@ -83,7 +83,7 @@ async def tracking(r):
         await subscriber.subscribe("__redis__:invalidate")
         equal((await subscriber.get_message(timeout=5))["type"], "subscribe")
         (listener,) = [line["id"] for line in await r.client_list() if line["sub"] == "1"]
-        equal(await reader.client_tracking_on(clientid=int(listener)), True)
+        equal(await reader.client_tracking_on(clientid=int(listener)), "OK")
         equal(await reader.get("tracked"), None)
         await r.set("tracked", "new")
         told = await subscriber.get_message(timeout=5)

@@ -175,6 +175,13 @@ impl Candidate {
         self.announce(out);
     }
 
+    /// The heartbeats of a leader that are due, while the node waits for its disk and takes no events.
+    pub fn beat(&mut self, now: Time, out: &mut Vec<Action>) {
+        if let Role::Leader(leader) = &mut self.role {
+            leader.beat(now, out);
+        }
+    }
+
     fn opened(&mut self, connection: ConnectionId, out: &mut Vec<Action>) {
         match &mut self.role {
             Role::Follower(follower) if follower.is_link(connection) => {
@@ -488,6 +495,10 @@ impl Candidate {
     /// Who is registered, by id, as far as that is known.
     pub fn registered(&self) -> impl Iterator<Item = &NodeInfo> {
         self.view.nodes().into_iter().flat_map(|nodes| nodes.values())
+    }
+
+    pub fn me(&self) -> &Member {
+        &self.common.me
     }
 
     pub fn memory(&self) -> &Memory {

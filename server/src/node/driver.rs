@@ -17,13 +17,14 @@ use super::applier::Applier;
 use super::{Node, status};
 use crate::election::candidate::Candidate;
 use crate::election::zookeeper::Registry;
+use crate::replication::member::Config;
 use crate::replication::position::{Offset, Position};
 use crate::replication::protocol::{Action, Event, HandoverEnd, LogState};
 use crate::replication::snapshot::Receiver;
 use crate::replication::stream::Links;
 use crate::replication::time::Time;
 
-const TICK: Duration = Duration::from_millis(10);
+pub(super) const TICK: Duration = Duration::from_millis(10);
 /// How long a handover waits at once for the engine.
 const DRAIN_WAIT: Duration = Duration::from_millis(2);
 /// Events that are taken before time and the log are looked at again.
@@ -95,6 +96,8 @@ pub(super) struct State {
     pub unsettled: Option<Offset>,
     /// Something was applied or led since the start: the data is there to be read.
     pub attached: bool,
+    /// The configuration that was remembered last.
+    pub remembered: Option<Config>,
     /// The status changed and is to be shown at once.
     pub show: bool,
     /// The engine could not be told of the status.

@@ -1,18 +1,21 @@
 //! The orders of the protocol's machine that touch the log, the disk and the key space.
 
 use std::sync::atomic::Ordering;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::driver::Driver;
+use super::driver::{Driver, TICK};
 use super::{fatal, recovery, status};
 use crate::replication::history::History;
-use crate::replication::log::LogError;
+use crate::replication::log::{Fsync, LogError};
 use crate::replication::member::{Memory, Stamp};
+use crate::replication::meta::{Meta, Unsynced};
 use crate::replication::position::{Epoch, Offset, Position};
-use crate::replication::protocol::{ConnectionId, Event};
+use crate::replication::protocol::{Action, ConnectionId, Event};
 use crate::replication::storage::StorageError;
+use crate::replication::time::Time;
 use crate::replication::wire::{self, Body, Frame, Hello};
 
 /// What takes longer is worth a line: a failover waits for it.
@@ -236,17 +239,55 @@ impl Driver {
         let config = memory.config.as_ref().map(|config| serde_json::to_value(config).unwrap_or_default());
         let began = Instant::now();
         let mut storage = self.node.storage.lock();
-        let updated = storage.meta.update(|meta| {
+        let before = std::mem::replace(&mut self.state.remembered, memory.config.clone());
+        let own = memory.config.as_ref().is_some_and(|config| {
+            config.leader.id == self.machine.me().id && before.is_none_or(|before| !before.same_pair(config))
+        });
+        let at_once = own || self.node.log.fsync_policy() == Fsync::Always;
+        let new = storage.meta.get().cluster != memory.cluster;
+        let change = |meta: &mut Meta| {
             meta.cluster.clone_from(&memory.cluster);
             meta.config = config;
             meta.doubt = !memory.whole;
-        });
-        if let Err(error) = updated {
-            fatal(&format!("can't remember the configuration: {error}"));
+        };
+        let kept =
+            if new { storage.meta.update(change).map(|()| None) } else { storage.meta.update_soon(change) };
+        drop(storage);
+        match kept {
+            Ok(Some(unsynced)) => self.keep(unsynced, at_once),
+            Ok(None) => {}
+            Err(error) => fatal(&format!("can't remember the configuration: {error}")),
         }
         let took = began.elapsed();
         if took > SLOW {
             tracing::warn!(?took, "the disk is slow to keep the configuration");
+        }
+    }
+
+    /// Have it synced beside other work. Whoever waits for that lets its followers hear of it, or they would take over.
+    fn keep(&mut self, unsynced: Unsynced, wait: bool) {
+        let storage = self.node.storage.clone();
+        let (done, kept) = mpsc::channel();
+        self.node.aside.spawn_blocking(move || {
+            match unsynced.sync() {
+                Ok(()) => storage.lock().meta.synced(&unsynced),
+                Err(error) => fatal(&format!("can't keep the configuration: {error}")),
+            }
+            // Most do not wait.
+            let _ = done.send(());
+        });
+        let mut beats = Vec::new();
+        while wait && kept.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
+            self.machine.beat(Time::now(), &mut beats);
+            for beat in beats.drain(..) {
+                if let Action::Send { connection, mut frame } = beat {
+                    if let Body::Heartbeat(beat) = &mut frame.body {
+                        // What is committed only by what is not kept yet is not told yet.
+                        beat.commit = beat.commit.min(self.node.net.gate.committed());
+                    }
+                    self.links.send(connection, frame);
+                }
+            }
         }
     }
 }

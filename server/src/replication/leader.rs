@@ -146,6 +146,13 @@ impl Leader {
 
     pub fn tick(&mut self, now: Time, out: &mut Vec<Action>) {
         self.awake.advance(now);
+        self.beat(now, out);
+        self.publish(now, out);
+        self.hand_on(now, out);
+    }
+
+    /// Heartbeats that are due, and nothing else.
+    pub fn beat(&mut self, now: Time, out: &mut Vec<Action>) {
         if now >= self.beat_at {
             self.beat_at = now.plus(self.settings.heartbeat);
             for (connection, peer) in &self.peers {
@@ -154,8 +161,6 @@ impl Leader {
                 }
             }
         }
-        self.publish(now, out);
-        self.hand_on(now, out);
     }
 
     fn heartbeat(&self, now: Time, connection: ConnectionId) -> Action {

@@ -52,6 +52,12 @@ impl Config {
         std::iter::once(&self.leader).chain(self.synced.as_ref())
     }
 
+    /// Whether both name the same nodes, in whichever roles.
+    pub fn same_pair(&self, other: &Self) -> bool {
+        let within = |a: &Self, b: &Self| a.pair().all(|member| b.pair().any(|other| other == member));
+        within(self, other) && within(other, self)
+    }
+
     pub fn counterpart_of(&self, member: &Member) -> Option<&Member> {
         self.pair().find(|other| *other != member)
     }

@@ -1,9 +1,12 @@
 //! `<dir>/meta.json`: who this data directory is and what it remembers; and the lock that keeps it to one process.
 //!
-//! Replaced as a whole: written to `meta.json.tmp`, fsynced, renamed, the directory fsynced. Readers ignore fields
-//! that they do not know.
+//! Replaced as a whole: written to `meta.json.tmp`, fsynced, renamed, the directory fsynced. What can't wait for that is
+//! kept in `meta.latest` in between. Readers ignore fields that they do not know.
 
-use super::log::disk::{self, Disk};
+mod latest;
+
+use super::log::disk::{self, Disk, DiskFile};
+use latest::Latest;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
@@ -22,6 +25,9 @@ pub struct Meta {
     pub format: u32,
     /// 128 random bits in hex, made with the directory: another directory is another incarnation.
     pub incarnation: String,
+    /// Counts the changes.
+    #[serde(default)]
+    pub revision: u64,
     /// The cluster that this data belongs to.
     pub cluster: Option<String>,
     /// The last `/config` that this node saw, as it was.
@@ -100,7 +106,22 @@ pub struct MetaFile {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
     meta: Meta,
+    latest: Latest,
     fresh: bool,
+}
+
+/// A change that the operating system has, to be synced beside other work; tell [`MetaFile::synced`] of it.
+#[must_use]
+pub struct Unsynced {
+    file: Arc<dyn DiskFile>,
+    revision: u64,
+}
+
+impl Unsynced {
+    /// Waits for the disk.
+    pub fn sync(&self) -> io::Result<()> {
+        self.file.sync()
+    }
 }
 
 impl MetaFile {
@@ -123,17 +144,26 @@ impl MetaFile {
             Err(e) => return Err(io_error("open", &path)(e)),
         };
         let dir = dir.to_owned();
+        let (latest, newest) = Latest::open(&*disk, &dir).map_err(io_error("open the latest of", &path))?;
         if let Some(text) = text {
-            let meta: Meta = serde_json::from_slice(&text)
+            let mut meta: Meta = serde_json::from_slice(&text)
                 .map_err(|source| MetaError::Damaged { path: path.clone(), source })?;
             if meta.format > FORMAT {
                 return Err(MetaError::Newer { path, format: meta.format });
             }
-            return Ok(Self { disk, dir, meta, fresh: false });
+            let newest = newest.and_then(|text| serde_json::from_slice::<Meta>(&text).ok());
+            if let Some(newest) = newest
+                && newest.incarnation == meta.incarnation
+                && newest.revision > meta.revision
+            {
+                meta = newest;
+            }
+            return Ok(Self { disk, dir, meta, latest, fresh: false });
         }
         let meta = Meta {
             format: FORMAT,
             incarnation: incarnation().map_err(io_error("make an incarnation for", &path))?,
+            revision: 1,
             cluster: None,
             config: None,
             members: BTreeSet::new(),
@@ -142,7 +172,7 @@ impl MetaFile {
             always: false,
             doubt: false,
         };
-        let this = Self { disk, dir, meta, fresh: true };
+        let this = Self { disk, dir, meta, latest, fresh: true };
         this.save(&this.meta)?;
         Ok(this)
     }
@@ -161,10 +191,38 @@ impl MetaFile {
         let mut next = self.meta.clone();
         change(&mut next);
         if next != self.meta {
+            next.revision += 1;
             self.save(&next)?;
             self.meta = next;
         }
         Ok(())
+    }
+
+    /// As [`MetaFile::update`], but only the end of the process is outlasted when this returns; that of the machine once
+    /// what is returned was synced before the next change.
+    pub fn update_soon(&mut self, change: impl FnOnce(&mut Meta)) -> Result<Option<Unsynced>, MetaError> {
+        let mut next = self.meta.clone();
+        change(&mut next);
+        if next == self.meta {
+            return Ok(None);
+        }
+        next.revision += 1;
+        let path = self.dir.join(FILE_NAME);
+        let text =
+            serde_json::to_vec(&next).map_err(|source| MetaError::Damaged { path: path.clone(), source })?;
+        let written = self.latest.write(next.revision, &text);
+        if !written.map_err(io_error("write the latest of", &path))? {
+            self.save(&next)?;
+            self.meta = next;
+            return Ok(None);
+        }
+        self.meta = next;
+        Ok(Some(Unsynced { file: self.latest.file(), revision: self.meta.revision }))
+    }
+
+    /// What [`MetaFile::update_soon`] returned was synced.
+    pub fn synced(&mut self, done: &Unsynced) {
+        self.latest.synced(done.revision);
     }
 
     fn save(&self, meta: &Meta) -> Result<(), MetaError> {

@@ -264,8 +264,13 @@ pub enum Action {
     Refresh,
     /// Keep this under `/nodes/<own id>`.
     Announce(Box<NodeInfo>),
-    /// Keep this on disk, before anything that is ordered after it: records are not kept by a node that could forget
-    /// which cluster they belong to, nor led by one that could forget its configuration.
+    /// Keep this, before anything that is ordered after it: records are not kept by a node that could forget which cluster
+    /// they belong to, nor led by one that could forget its configuration.
+    ///
+    /// On disk are a new cluster, and a configuration by which this node leads and that names other nodes than the one
+    /// before. Anything else may come to the disk a little later than to the operating system, unless `appendfsync` is
+    /// `always`: whoever names a new pair is of the old one, so that nobody recreates what was before without hearing
+    /// of it (rule 8). While this waits for the disk a leader's heartbeats go on.
     Remember(Memory),
     /// For the log of the process.
     Note(Note),

@@ -123,6 +123,32 @@ pub struct Disk {
     pub incarnation: u64,
     pub log: Log,
     pub memory: Memory,
+    /// What it was before, and may be again after a power failure.
+    pub earlier: Vec<Memory>,
     /// A snapshot covers up to here.
     pub snapshot: Offset,
+}
+
+/// What was remembered since is surely on disk.
+pub const EARLIER_MAX: usize = 3;
+
+impl Disk {
+    /// Unless `always`, it is on disk only later; but not whose the data is.
+    pub fn remember(&mut self, memory: Memory, always: bool) {
+        if always || memory.cluster != self.memory.cluster {
+            self.earlier.clear();
+        } else {
+            self.earlier.push(self.memory.clone());
+            self.earlier.drain(..self.earlier.len().saturating_sub(EARLIER_MAX));
+        }
+        self.memory = memory;
+    }
+
+    /// The power failed: the last so many changes are forgotten.
+    pub fn forget(&mut self, changes: usize) {
+        let mut earlier = std::mem::take(&mut self.earlier);
+        if changes > 0 && changes <= earlier.len() {
+            self.memory = earlier.swap_remove(earlier.len() - changes);
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! What goes wrong, and the registry's side of it.
 
-use crate::disk::{Log, RECORD};
+use crate::disk::{EARLIER_MAX, Log, RECORD};
 use crate::rng::Rng;
 use crate::world::{Item, MS, Undo, World};
 use botellier_server::replication::member::{Config, Memory, NodeInfo};
@@ -186,7 +186,9 @@ impl World {
             return;
         }
         self.kill(host, true);
+        let forgotten = self.rng.below(EARLIER_MAX as u64 + 1) as usize;
         let it = &mut self.hosts[host];
+        it.disk.forget(forgotten);
         let end = it.disk.log.end().offset;
         let kept = it.disk.log.synced + self.rng.below((end - it.disk.log.synced) / RECORD + 1) * RECORD;
         it.disk.log.cut(kept);
@@ -204,6 +206,7 @@ impl World {
         it.disk.incarnation += 1;
         it.disk.log = Log::default();
         it.disk.memory = Memory::default();
+        it.disk.earlier.clear();
         it.disk.memory.whole = true;
         it.disk.snapshot = 0;
     }

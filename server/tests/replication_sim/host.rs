@@ -267,7 +267,14 @@ impl World {
             }
             Action::Undrain => process.draining = false,
             Action::HandoverEnded(_) | Action::Follow { .. } | Action::Note(_) => {}
-            Action::Remember(memory) => self.hosts[host].disk.memory = memory,
+            Action::Remember(memory) => {
+                let (id, before) = (&self.hosts[host].id, &self.hosts[host].disk.memory.config);
+                let own = memory.config.as_ref().is_some_and(|config| {
+                    config.leader.id == *id && before.as_ref().is_none_or(|before| !before.same_pair(config))
+                });
+                let always = self.always;
+                self.hosts[host].disk.remember(memory, always || own);
+            }
             Action::Write { config, expected } => self.zoo_send(host, config, expected),
             Action::Refresh => {
                 let link = self.hosts[host].zoo_link;

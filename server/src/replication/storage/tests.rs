@@ -210,6 +210,45 @@ fn a_directory_serves_one_process_and_remembers_who_it_is() {
 }
 
 #[test]
+fn a_crash_forgets_of_meta_only_what_was_not_synced_yet() {
+    for seed in 0..500 {
+        let disk = MemoryDisk::new(seed);
+        let mut rng = Rng::new(seed);
+        let open = || MetaFile::open(Arc::new(disk.clone()), "/data".as_ref(), || Ok("i".into())).unwrap();
+        let mut meta = open();
+        let (mut count, mut synced, mut late) = (0, 0, None);
+        let name = |count: u64| Some(format!("{count:0>width$}", width = (count as usize % 7) * 300 + 1));
+        for _ in 0..3 {
+            for _ in 0..rng.below(12) {
+                count += 1;
+                if rng.one_in(8) {
+                    meta.update(|m| m.cluster = name(count)).unwrap();
+                    (synced, late) = (count, None);
+                    continue;
+                }
+                let unsynced = meta.update_soon(|m| m.cluster = name(count)).unwrap().unwrap();
+                // Some are synced at once, some after the next was written, some never.
+                if rng.one_in(3) {
+                    unsynced.sync().unwrap();
+                    meta.synced(&unsynced);
+                    synced = count;
+                } else if let Some(before) = late.replace(unsynced) {
+                    before.sync().unwrap();
+                    meta.synced(&before);
+                }
+            }
+            let crash = if rng.one_in(2) { Crash::Machine } else { Crash::Process };
+            disk.restart(crash);
+            meta = open();
+            let found = meta.get().cluster.clone().map_or(0, |cluster| cluster.parse().unwrap());
+            let least = if crash == Crash::Process { count } else { synced };
+            assert!((least..=count).contains(&found), "seed {seed}: {found} of {synced} to {count}");
+            (count, synced, late) = (found, found, None);
+        }
+    }
+}
+
+#[test]
 fn a_crash_while_meta_is_replaced_leaves_the_old_or_the_new() {
     for seed in 0..200 {
         let disk = MemoryDisk::new(seed);

@@ -1,0 +1,100 @@
+//! The file `meta.latest`: what meta says since `meta.json` was last replaced.
+//!
+//! To replace a file waits for the disk, and a failover would wait with it: on a busy disk that takes seconds. Here a
+//! change is in the operating system at once, and synced a little later.
+//!
+//! Two slots of 16 KiB, little endian: crc32 of all that follows u32, length u32, revision u64, JSON. The valid slot of the
+//! higher revision counts, if it is higher than that of `meta.json`. The slot that was last synced is not written again
+//! before the other one is synced: whatever a crash tears, something newer or the same is left.
+
+use super::super::log::disk::{self, Disk, DiskFile};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+const FILE_NAME: &str = "meta.latest";
+const SLOT_BYTES: usize = 16 << 10;
+const HEAD_BYTES: usize = 16;
+
+pub struct Latest {
+    file: Arc<dyn DiskFile>,
+    /// Where the next one is written.
+    place: usize,
+    /// The newest.
+    revision: u64,
+    /// It is in that place, not synced yet.
+    pending: bool,
+}
+
+impl Latest {
+    /// Opens the file, making it if it is missing; also says what is in it.
+    pub fn open(disk: &dyn Disk, dir: &Path) -> io::Result<(Self, Option<Vec<u8>>)> {
+        let path = dir.join(FILE_NAME);
+        let file = match disk.open(&path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                let file = disk.create(&path)?;
+                // Room that is there already costs a change no more than its own bytes.
+                disk::write_all(&*file, 0, &vec![0; 2 * SLOT_BYTES], &mut 0)?;
+                file.sync()?;
+                disk.sync_dir(dir)?;
+                file
+            }
+            Err(e) => return Err(e),
+        };
+        // A process that ended may have left something unsynced: what is read here must stay.
+        file.sync()?;
+        let mut slots = vec![0; 2 * SLOT_BYTES];
+        let read = disk::read_full(&*file, 0, &mut slots)?;
+        let (mut latest, mut newest) = (Self { file, place: 0, revision: 0, pending: false }, None);
+        for (place, slot) in slots[..read].chunks_exact(SLOT_BYTES).enumerate() {
+            if let Some((revision, text)) = decode(slot)
+                && revision > latest.revision
+            {
+                (latest.revision, latest.place) = (revision, 1 - place);
+                newest = Some(text.to_vec());
+            }
+        }
+        Ok((latest, newest))
+    }
+
+    /// Writes it, unsynced. False: it is too long.
+    pub fn write(&mut self, revision: u64, text: &[u8]) -> io::Result<bool> {
+        if text.len() > SLOT_BYTES - HEAD_BYTES {
+            return Ok(false);
+        }
+        let slot = encode(revision, text);
+        disk::write_all(&*self.file, (self.place * SLOT_BYTES) as u64, &slot, &mut 0)?;
+        (self.revision, self.pending) = (revision, true);
+        Ok(true)
+    }
+
+    pub fn file(&self) -> Arc<dyn DiskFile> {
+        Arc::clone(&self.file)
+    }
+
+    /// The file was synced after `revision` was written to it.
+    pub fn synced(&mut self, revision: u64) {
+        if revision == self.revision && std::mem::take(&mut self.pending) {
+            self.place = 1 - self.place;
+        }
+    }
+}
+
+fn encode(revision: u64, text: &[u8]) -> Vec<u8> {
+    let mut slot = vec![0; HEAD_BYTES];
+    slot[4..8].copy_from_slice(&(text.len() as u32).to_le_bytes());
+    slot[8..16].copy_from_slice(&revision.to_le_bytes());
+    slot.extend_from_slice(text);
+    let crc = crc32fast::hash(&slot[4..]);
+    slot[0..4].copy_from_slice(&crc.to_le_bytes());
+    slot
+}
+
+fn decode(slot: &[u8]) -> Option<(u64, &[u8])> {
+    let number = |at: usize| Some(u32::from_le_bytes(*slot.get(at..at + 4)?.first_chunk()?));
+    let (crc, length) = (number(0)?, number(4)? as usize);
+    let revision = u64::from_le_bytes(*slot.get(8..16)?.first_chunk()?);
+    let text = slot.get(HEAD_BYTES..HEAD_BYTES.checked_add(length)?)?;
+    (revision > 0 && crc32fast::hash(&slot[4..HEAD_BYTES + length]) == crc).then_some((revision, text))
+}
