@@ -15,6 +15,9 @@ use tokio::runtime::{Builder, Handle, RuntimeFlavor};
 /// Scripts nest: their libraries follow values a thousand levels deep.
 const STACK_BYTES: usize = 16 << 20;
 
+/// A machine that has not started a thread by then has other troubles.
+const HANDED_OVER_MAX: Duration = Duration::from_secs(2);
+
 #[derive(Debug)]
 pub struct Workers {
     handles: Vec<Handle>,
@@ -58,7 +61,12 @@ fn start(number: usize) -> io::Result<Handle> {
 pub fn step_aside() {
     let many = |handle: Handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread;
     if Handle::try_current().is_ok_and(many) {
-        // The loop is handed over on entering, and stays where it is if it was taken by the end.
-        tokio::task::block_in_place(|| std::thread::sleep(Duration::from_millis(5)));
+        // The loop is handed over on entering, and comes back unless somebody took it by the end: whoever runs this did.
+        tokio::task::block_in_place(|| {
+            let (tell, told) = std::sync::mpsc::channel();
+            Handle::current().spawn(async move { tell.send(()) });
+            // If it does not come, the other clients of this thread wait for the script.
+            let _ = told.recv_timeout(HANDED_OVER_MAX);
+        });
     }
 }
