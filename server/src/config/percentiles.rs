@@ -23,6 +23,6 @@ fn percentile(word: &str) -> Result<f64, String> {
     if (0.0..=100.0).contains(&number) {
         Ok(number)
     } else {
-        Err("latency-tracking-info-percentiles should contain values between 0.0 and 100.0".into())
+        Err("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]".into())
     }
 }

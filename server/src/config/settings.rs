@@ -234,7 +234,8 @@ settings! {
         /// Bytes that a client may send ahead of being answered.
         client_query_buffer_limit: u64 = "client-query-buffer-limit", Memory(1 << 20, i64::MAX as u64), "1gb", Live;
         /// Bytes of unread answers past which a client is closed, for each class of clients: at the hard limit, or
-        /// after so many seconds over the soft one; 0 is no limit.
+        /// after so many seconds over the soft one; 0 is no limit. Nothing piles up for replicas, which read from the log:
+        /// a limit for them is never reached.
         client_output_buffer_limit: OutputLimits = "client-output-buffer-limit", ClassLimits,
             "normal 0 0 0 slave 256mb 64mb 60 pubsub 32mb 8mb 60", Live;
         /// Keys that are remembered for clients that track what they read; beyond that some are told of as if they had

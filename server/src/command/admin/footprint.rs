@@ -71,7 +71,10 @@ fn stats(context: &mut Context<'_>, _args: &Args<'_>) -> Result<Reply, Failure> 
     add("peak.allocated", number(peak));
     add("total.allocated", number(used));
     add("startup.allocated", number(start));
+    add("replication.backlog", number(context.server.log_memory));
     add("clients.normal", number(clients));
+    add("lua.caches", number(context.server.scripts.script_bytes));
+    add("functions.caches", number(context.server.scripts.library_bytes));
     let (mut keys, mut tables) = (0u64, 0u64);
     for (database, index) in context.keyspace.databases().iter().zip(0..) {
         if database.is_empty() {
