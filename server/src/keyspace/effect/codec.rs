@@ -62,6 +62,9 @@ impl Out<'_> {
     }
 }
 
+/// Longer ones can't be: a terabyte.
+const STRING_BYTES_MAX: u64 = 1 << 40;
+
 /// Reads the fields of effects.
 pub(super) struct In<'i> {
     pub left: &'i [u8],
@@ -96,6 +99,11 @@ impl<'i> In<'i> {
     pub fn db(&mut self) -> Result<u32, EffectError> {
         let db = u32::try_from(self.number()?).map_err(|_| EffectError::Range)?;
         if db < self.databases { Ok(db) } else { Err(EffectError::Database(db)) }
+    }
+
+    /// A place in a string.
+    pub fn offset(&mut self) -> Result<u64, EffectError> {
+        Some(self.number()?).filter(|offset| *offset <= STRING_BYTES_MAX).ok_or(EffectError::Range)
     }
 
     pub fn bytes(&mut self) -> Result<&'i [u8], EffectError> {

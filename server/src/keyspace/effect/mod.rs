@@ -344,7 +344,7 @@ impl<'a> Effect<'a> {
             1 => Effect::Set { db: i.db()?, key: i.bytes()?, value: i.bytes()?, deadline: i.deadline()? },
             2 => Effect::Replace { db: i.db()?, key: i.bytes()?, value: i.bytes()? },
             3 => Effect::Append { db: i.db()?, key: i.bytes()?, value: i.bytes()? },
-            4 => Effect::SetRange { db: i.db()?, key: i.bytes()?, offset: i.number()?, value: i.bytes()? },
+            4 => Effect::SetRange { db: i.db()?, key: i.bytes()?, offset: i.offset()?, value: i.bytes()? },
             5 => Effect::Delete { db: i.db()?, key: i.bytes()? },
             6 => Effect::Expire { db: i.db()?, key: i.bytes()?, deadline: i.deadline()? },
             7 => Effect::Rename { db: i.db()?, from: i.bytes()?, to: i.bytes()? },
