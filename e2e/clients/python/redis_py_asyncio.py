@@ -78,12 +78,13 @@ async def pub_sub(r):
 
 
 async def tracking(r):
-    """A connection is told to redirect what becomes invalid to a subscriber."""
-    async with r.pubsub() as subscriber, r.client() as reader:
+    """A connection is told to redirect what becomes invalid to a subscriber, which speaks RESP2."""
+    two = Redis(host=HOST, port=PORT, protocol=2, decode_responses=True)
+    async with two, two.pubsub() as subscriber, r.client() as reader:
         await subscriber.subscribe("__redis__:invalidate")
         equal((await subscriber.get_message(timeout=5))["type"], "subscribe")
-        (listener,) = [line["id"] for line in await r.client_list() if line["sub"] == "1"]
-        equal(await reader.client_tracking_on(clientid=int(listener)), "OK")
+        listener = max(int(line["id"]) for line in await r.client_list() if line["sub"] == "1")
+        equal(await reader.client_tracking_on(clientid=listener), "OK")
         equal(await reader.get("tracked"), None)
         await r.set("tracked", "new")
         told = await subscriber.get_message(timeout=5)
