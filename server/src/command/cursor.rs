@@ -49,7 +49,7 @@ pub(super) fn reply(next: Option<u64>, found: Vec<Reply>) -> Reply {
     Reply::Array(vec![Reply::text(next.unwrap_or(0).to_string()), Reply::Array(found)])
 }
 
-/// A cursor as C's `strtoul` reads it.
+/// A cursor; it may have a sign, but is none below zero.
 pub(super) fn cursor(word: &[u8]) -> Result<u64, Failure> {
     const INVALID: Failure = Failure::new("ERR invalid cursor");
     let (negative, digits) = match word {
@@ -58,9 +58,9 @@ pub(super) fn cursor(word: &[u8]) -> Result<u64, Failure> {
         _ => (false, word),
     };
     let text = std::str::from_utf8(digits).map_err(|_| INVALID)?;
-    if !text.is_empty() && !digits.iter().all(u8::is_ascii_digit) || (text.is_empty() && !word.is_empty()) {
+    if !digits.iter().all(u8::is_ascii_digit) {
         return Err(INVALID);
     }
-    let number: u64 = if text.is_empty() { 0 } else { text.parse().map_err(|_| INVALID)? };
-    Ok(if negative { number.wrapping_neg() } else { number })
+    let number: u64 = text.parse().map_err(|_| INVALID)?;
+    if negative && number > 0 { Err(INVALID) } else { Ok(number) }
 }

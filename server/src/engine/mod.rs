@@ -227,6 +227,8 @@ impl Engine {
                 return self.refuse(client, request, failure);
             }
         };
+        // Refused or not, it is the last command.
+        client.command = spec.full_name;
         let flags = match self.admit(client, (spec, skip), request) {
             gate::Pass::Run(flags) => flags,
             // What is queued takes memory too.
@@ -246,7 +248,6 @@ impl Engine {
             self.refused(request, &memory::OUT_OF_MEMORY);
             return self.refuse(client, request, memory::OUT_OF_MEMORY);
         }
-        client.command = spec.full_name;
         if let Handler::Engine(own) = spec.handler {
             let (since, queued) = (self.mark, client.out.len());
             let step = self.own(client, own, request);
@@ -319,7 +320,10 @@ impl Engine {
         }
         self.measure(client, spec, request, &verdict);
         self.show(client, spec, request);
-        self.invalidate_changed(client);
+        // While others are served, who tracks may be the client whose command serves them: it is told after that.
+        if ready.is_none() {
+            self.invalidate_changed(client);
+        }
         self.remember(client, spec, request);
         self.follow_users(Some(client));
         verdict

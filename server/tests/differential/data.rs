@@ -46,14 +46,14 @@ impl Picture {
     }
 
     /// An engine with the picture and the records since.
-    fn recovered(mut self, ours: &mut Ours) -> Ours {
+    fn recovered(mut self, ours: &mut Ours, settings: &[(&str, &str)]) -> Ours {
         if self.begins_in.is_some() {
-            return ours.follower();
+            return follower(ours, settings);
         }
         while !self.whole {
             self.capture(ours);
         }
-        let mut recovered = Ours::start();
+        let mut recovered = alike(settings);
         let mut rest = self.entries.as_slice();
         while let Some((length, tail)) = rest.split_first_chunk::<4>() {
             let (entry, tail) = tail.split_at(u32::from_le_bytes(*length) as usize);
@@ -65,10 +65,16 @@ impl Picture {
     }
 
     /// All of them hold the same.
-    pub fn compare(&mut self, ours: &mut Ours, redis: &mut Redis, judge: Judge) -> Result<(), Difference> {
+    pub fn compare(
+        &mut self,
+        ours: &mut Ours,
+        redis: &mut Redis,
+        judge: Judge,
+        settings: &[(&str, &str)],
+    ) -> Result<(), Difference> {
         let picture = std::mem::replace(self, Self::new(0));
-        let recovered = picture.recovered(ours);
-        let follower = ours.follower();
+        let recovered = picture.recovered(ours, settings);
+        let follower = follower(ours, settings);
         let mine = contents(&ours.engine.keyspace);
         for (name, mut other) in [("a follower", follower), ("a recovered engine", recovered)] {
             other.engine.keyspace.now = ours.engine.keyspace.now;
@@ -85,6 +91,22 @@ impl Picture {
         // Versions digest scores by other digits.
         if mine == theirs { deadlines(ours, redis) } else { differ("the data", &mine, &theirs) }
     }
+}
+
+/// An engine with the same settings: large forms keep the sign of zero, small ones do not.
+fn alike(settings: &[(&str, &str)]) -> Ours {
+    let mut ours = Ours::start();
+    for (name, value) in settings {
+        ours.ask(&["CONFIG", "SET", name, value]);
+    }
+    ours
+}
+
+/// An engine that has seen nothing but the records of another.
+fn follower(ours: &Ours, settings: &[(&str, &str)]) -> Ours {
+    let mut follower = alike(settings);
+    follower.replay(&ours.records.lock().expect("nobody panicked"));
+    follower
 }
 
 fn differ(of: &str, ours: &[String], theirs: &[String]) -> Result<(), Difference> {

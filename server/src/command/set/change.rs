@@ -41,14 +41,16 @@ fn smove(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     let (db, from, to, member) = (context.client.db, args.word(1), args.word(2), args.word(3));
     let Some(source) = find(context, from)? else { return Ok(Reply::Int(0)) };
     let there = source.contains(member);
-    find(context, to)?;
+    let target = find(context, to)?.is_some_and(|target| target.contains(member));
     if there && from != to {
         let change = SetChange::Remove { members: smallvec![member] };
         context.keyspace.change(&Effect::Members { db, key: from, change });
         context.notify(Class::Set, "srem", from);
-        let change = SetChange::Add { members: smallvec![member] };
-        context.keyspace.change(&Effect::Members { db, key: to, change });
-        context.notify(Class::Set, "sadd", to);
+        if !target {
+            let change = SetChange::Add { members: smallvec![member] };
+            context.keyspace.change(&Effect::Members { db, key: to, change });
+            context.notify(Class::Set, "sadd", to);
+        }
     }
     Ok(Reply::Int(i64::from(there)))
 }

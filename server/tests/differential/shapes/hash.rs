@@ -1,4 +1,5 @@
-//! Hashes, and the deadlines of their fields where the reference has them.
+//! Hashes, and the deadlines of their fields where the reference has them. None of these ends while somebody looks: Redis
+//! gives new deadlines to fields that have expired, as long as nothing deleted them.
 
 use super::Group;
 use crate::random::Random;
@@ -31,7 +32,6 @@ const SHAPES: &[&str] = &[
     "HEXPIRE hash|any later [condition] FIELDS 2 member member",
     "HEXPIRE hash|any time [condition] FIELDS 1|2|x member [member]",
     "HPEXPIRE hash later [condition] FIELDS 3 member member member",
-    "HPEXPIRE hash 1 FIELDS 2 member member ...",
     "HEXPIREAT hash 33177117420 [condition] FIELDS 1 member",
     "HPEXPIREAT hash 33177117420000|0|1 [condition] FIELDS 1 member",
     "HTTL hash|any FIELDS 2 member member",

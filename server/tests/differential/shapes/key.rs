@@ -26,7 +26,7 @@ const SHAPES: &[&str] = &[
     "OBJECT ENCODING any",
     "OBJECT ENCODING any",
     "OBJECT FREQ any",
-    "OBJECT REFCOUNT set|hash|missing",
+    "OBJECT REFCOUNT set|hash",
     "OBJECT junk any",
     "EXPIRE any time [condition] [condition]",
     "PEXPIRE any time [condition] [junk]",

@@ -82,7 +82,12 @@ const NOT_OF_OLD: &[&[&str]] = &[
     &["XREAD", "BLOCK"],
     // It does not look at the id of the newest entry that was deleted.
     &["XSETID"],
+    // It looks for the key, which may have expired, before it reads the arguments.
+    &["BITCOUNT", "int"],
+    &["BITPOS"],
     // It makes no consumer that has nothing to do.
+    &["XAUTOCLAIM"],
+    &["XCLAIM"],
     &["XINFO", "CONSUMERS"],
     &["XINFO", "FULL"],
 ];

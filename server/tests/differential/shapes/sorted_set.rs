@@ -19,7 +19,7 @@ const SHAPES: &[&str] = &[
     "ZRANK zset|key member",
     "ZREVRANK zset|key member",
     "ZCOUNT zset|key edge edge",
-    "ZLEXCOUNT lex|missing lexedge lexedge",
+    "ZLEXCOUNT lex|nowhere lexedge lexedge",
     "ZADD lex 0 member 0 member 0 member",
     "ZRANGE zset|any int int [REV] [WITHSCORES] [junk]",
     "ZRANGE zset edge edge BYSCORE [REV] [LIMIT int int] [WITHSCORES]",
