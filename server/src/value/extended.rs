@@ -22,7 +22,7 @@ const EXPONENT_MIN: i32 = -16_445;
 const TEXT_MAX: usize = 5 * 1024;
 /// Decimal exponents beyond these are infinity or zero whatever the digits are (of which there are at most
 /// [`TEXT_MAX`]).
-const DECIMAL_MAX: i64 = 12_000;
+const DECIMAL_MAX: u64 = 12_000;
 
 impl Extended {
     pub const ZERO: Self = Self { negative: false, mantissa: 0, exponent: EXPONENT_MIN, infinite: false };
@@ -62,7 +62,7 @@ impl Extended {
         if number.is_zero() {
             return Some(Self::ZERO);
         }
-        if exponent.abs() > DECIMAL_MAX {
+        if exponent.unsigned_abs() > DECIMAL_MAX {
             return None;
         }
         let mut power = Natural::from(1);
