@@ -241,6 +241,7 @@ impl Engine {
             Ok(()) => self.call(client, spec, skip, request, true, Some(ready)),
             Err((_, failure)) => Err(failure),
         };
+        self.changers.push((self.keyspace.touched.len(), client.id));
         let reply = match verdict {
             Ok(Verdict::Reply(reply)) => reply,
             Ok(_) => return,

@@ -87,6 +87,8 @@ pub struct Engine {
     watchers: transaction::Watchers,
     /// How many of the touched keys were told to those who track them.
     invalidated: usize,
+    /// Up to where keys were touched by which clients that were served.
+    changers: Vec<(usize, ClientId)>,
     /// The version of the users that are in force.
     users_version: u64,
     scripts: script::Scripts,
@@ -121,6 +123,7 @@ impl Engine {
             acks: Acks::default(),
             watchers: transaction::Watchers::default(),
             invalidated: 0,
+            changers: Vec::new(),
             users_version: 0,
             scripts: script::Scripts::default(),
             desk: Arc::default(),
@@ -454,9 +457,15 @@ impl Engine {
                 self.watchers.touched(touched, &self.keyspace, &mut self.clients, client);
             }
             let told = std::mem::take(&mut self.invalidated).min(touched.len());
-            self.invalidate(&touched[told..], client);
+            let mut from = told;
+            for (to, by) in std::mem::take(&mut self.changers) {
+                self.invalidate(&touched[from..to], Some(by), client);
+                from = to;
+            }
+            self.invalidate(&touched[from..], Some(client.id), client);
             self.serve(&touched);
         }
+        self.changers.clear();
         self.track();
     }
 
@@ -545,7 +554,7 @@ impl Engine {
             for touched in &touched {
                 self.watchers.touched(touched, &self.keyspace, &mut self.clients, &mut nobody);
             }
-            self.invalidate(&touched, &mut nobody);
+            self.invalidate(&touched, None, &mut nobody);
             self.broadcast(&mut nobody);
         }
         Ok(())

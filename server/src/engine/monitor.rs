@@ -65,14 +65,15 @@ impl Engine {
             return;
         }
         let (touched, queued) = (std::mem::take(&mut self.keyspace.touched), client.out.len());
-        self.invalidate(&touched[self.invalidated..], client);
+        self.invalidate(&touched[self.invalidated..], Some(client.id), client);
         client.late.extend(client.out.drain(queued..));
         self.invalidated = touched.len();
         self.keyspace.touched = touched;
     }
 
-    /// Keys changed: who may hold a copy of them is told; `current` is the client whose batch runs.
-    pub(super) fn invalidate(&mut self, touched: &[Touched], current: &mut Client) {
+    /// Keys changed: who may hold a copy of them is told, `by` only if it wants to hear of its own changes; `current` is
+    /// the client whose batch runs.
+    pub(super) fn invalidate(&mut self, touched: &[Touched], by: Option<ClientId>, current: &mut Client) {
         if self.clients.tracking.is_idle() {
             return;
         }
@@ -81,9 +82,8 @@ impl Engine {
         for touched in touched {
             match touched {
                 Touched::Key { key, .. } => {
-                    let by = Some(current.id).filter(|id| *id != 0);
                     let readers = self.clients.tracking.changed(key, by);
-                    self.tell_readers(&readers, key, current);
+                    self.tell_readers(&readers, key, by, current);
                 }
                 Touched::Database(_) if !flushed => {
                     flushed = true;
@@ -95,12 +95,18 @@ impl Engine {
         }
     }
 
-    fn tell_readers(&mut self, readers: &BTreeSet<ClientId>, key: &[u8], current: &mut Client) {
+    fn tell_readers(
+        &mut self,
+        readers: &BTreeSet<ClientId>,
+        key: &[u8],
+        by: Option<ClientId>,
+        current: &mut Client,
+    ) {
         for id in readers {
             let client = if *id == current.id { Some(&*current) } else { self.clients.get(*id) };
             let tracking = client.and_then(|client| client.tracking.as_deref());
-            let wants = tracking
-                .is_some_and(|tracking| !(tracking.broadcast || tracking.no_loop && *id == current.id));
+            let wants =
+                tracking.is_some_and(|tracking| !(tracking.broadcast || tracking.no_loop && Some(*id) == by));
             if wants {
                 self.tell(*id, Stale::Keys(vec![Bytes::copy_from_slice(key)]), current);
             }
@@ -122,7 +128,7 @@ impl Engine {
         }
         let most = self.server.config.tracking_table_max_keys;
         while let Some((key, readers)) = self.clients.tracking.overflow(most) {
-            self.tell_readers(&readers, &key, current);
+            self.tell_readers(&readers, &key, None, current);
         }
         let mut quiet: BTreeSet<ClientId> = BTreeSet::new();
         for client in self.clients.iter().chain([&*current]) {
