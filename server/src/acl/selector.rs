@@ -315,6 +315,10 @@ impl Selector {
         words.collect::<Vec<_>>().join(&b' ')
     }
 
+    pub fn hears_nothing(&self) -> bool {
+        !self.all_channels && self.channels.is_empty()
+    }
+
     /// The rules about channels, a word each.
     pub fn channels_text(&self) -> Vec<u8> {
         if self.all_channels {

@@ -181,6 +181,11 @@ impl User {
         self.selectors.iter().any(|selector| selector.allows_channel(name, literally))
     }
 
+    /// Whether it may listen to no channel at all.
+    pub fn hears_nothing(&self) -> bool {
+        self.selectors.iter().all(Selector::hears_nothing)
+    }
+
     /// Whether what allows this allows to read every key too: for keys that no declaration finds.
     pub fn reads_every_key(&self, question: &Question<'_>) -> bool {
         self.powerful

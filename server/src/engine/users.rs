@@ -99,7 +99,12 @@ fn regrant(client: &mut Client, users: &Users) -> bool {
     if Arc::ptr_eq(user, &client.user) {
         return true;
     }
+    // It listens by rights of another user then, which nobody took.
+    let stays = client.user.hears_nothing();
     client.user = user.clone();
+    if stays {
+        return true;
+    }
     let names = client.channels.iter().chain(&client.shards);
     names.clone().all(|name| user.allows_channel(name, false))
         && client.patterns.iter().all(|pattern| user.allows_channel(pattern, true))

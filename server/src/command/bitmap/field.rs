@@ -161,11 +161,9 @@ impl Step {
             Action::Add(number) => before + i128::from(number),
         };
         let Some(after) = field.hold(wanted, self.overflow) else { return Ok(Reply::Null) };
-        if after != before {
-            let value = field.with(bytes, after);
-            let change = Effect::SetRange { db, key, offset: field.offset / 8, value: &value };
-            context.keyspace.change(&change);
-        }
+        // Also what it was already: it is a write for all who look.
+        let value = field.with(bytes, after);
+        context.keyspace.change(&Effect::SetRange { db, key, offset: field.offset / 8, value: &value });
         Ok(Reply::Int(if matches!(self.action, Action::Set(_)) { before as i64 } else { after as i64 }))
     }
 }

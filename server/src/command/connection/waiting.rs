@@ -48,8 +48,13 @@ fn unblock(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure>
         let by_command = matches!(client.blocked, Some(Blocked::Keys { .. } | Blocked::Replicas { .. }));
         by_command && !client.killed
     });
-    let Some(client) = waits else { return Ok(Reply::Int(0)) };
-    context.server.errands.push(Errand::Unblock { id: client.id, error });
+    let Some(id) = waits.map(|client| client.id) else { return Ok(Reply::Int(0)) };
+    // In `EXEC` a client may be named twice.
+    let is_done = |errand: &Errand| matches!(errand, Errand::Unblock { id: other, .. } if *other == id);
+    if context.server.errands.iter().any(is_done) {
+        return Ok(Reply::Int(0));
+    }
+    context.server.errands.push(Errand::Unblock { id, error });
     Ok(Reply::Int(1))
 }
 

@@ -1,4 +1,4 @@
-//! Places.
+//! Places. The nearest ones of several are not stored: of those that are as far away, any may be among them.
 
 use super::Group;
 use crate::random::Random;
@@ -14,7 +14,7 @@ const SHAPES: &[&str] = &[
     "GEOHASH geo|zset member member",
     "GEOSEARCH geo|key FROMLONLAT degrees degrees BYRADIUS radius km|mi [ASC|DESC] [COUNT small] [WITHDIST] [WITHHASH]",
     "GEOSEARCH geo|key FROMMEMBER member BYBOX radius radius km|ft [ASC|DESC] [WITHDIST]",
-    "GEOSEARCHSTORE geo|zset geo FROMMEMBER member BYRADIUS radius km|m [ASC] [COUNT small]",
+    "GEOSEARCHSTORE geo|zset geo FROMMEMBER member BYRADIUS radius km|m [ASC]",
     "GEORADIUS geo|key degrees degrees radius km|x ASC|DESC|junk [STORE zset]",
     "GEORADIUSBYMEMBER_RO geo member radius km ASC|DESC [WITHDIST]",
     "ZREM geo member member",

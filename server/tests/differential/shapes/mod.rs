@@ -90,6 +90,12 @@ const NOT_OF_OLD: &[&[&str]] = &[
     &["XCLAIM"],
     &["XINFO", "CONSUMERS"],
     &["XINFO", "FULL"],
+    &["XGROUP", "DELCONSUMER"],
+    // It takes cursors below zero, and looks for the key then.
+    &["SSCAN", "int"],
+    &["HSCAN", "int"],
+    // In RESP3 the events of its own keys stand within its reply.
+    &["BZMPOP"],
 ];
 
 /// Groups of data, and those of what is done besides.

@@ -1,7 +1,8 @@
 //! Client side caching: who is told of which key.
 //!
 //! Broadcasts are left out: the reference sends them when it next waits for sockets, so that what stands in one message
-//! depends on how requests came in.
+//! depends on how requests came in. So is switching off: once it is on again, the reference tells of keys that were read
+//! before.
 
 use super::Group;
 
@@ -12,7 +13,6 @@ pub fn group() -> Group {
 const SHAPES: &[&str] = &[
     "CLIENT TRACKING ON [NOLOOP] [OPTIN|OPTOUT]",
     "CLIENT TRACKING ON [NOLOOP]",
-    "CLIENT TRACKING OFF",
     "CLIENT CACHING YES|NO",
     "CLIENT TRACKINGINFO",
     "CLIENT GETREDIR",
