@@ -68,24 +68,39 @@ impl Drop for Redis {
 
 impl Redis {
     fn start() -> Redis {
+        // Somebody else may take the free port first: then on another one.
+        (0..10).find_map(|_| Redis::try_start()).expect("redis-server starts")
+    }
+
+    fn try_start() -> Option<Redis> {
         let dir = tempfile::tempdir().unwrap();
-        // Another process may take the port before Redis does: try again with the next.
-        for _ in 0..10 {
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let mut child = Command::new("redis-server")
-                .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"])
-                .arg(dir.path())
-                .stdout(Stdio::null())
-                .spawn()
-                .expect("redis-server is installed: these tests compare with it");
-            while child.try_wait().unwrap().is_none() {
-                if let Ok(stream) = TcpStream::connect(("127.0.0.1", port)) {
-                    return Redis { child, connection: BufReader::new(stream), port, dir };
-                }
-                std::thread::yield_now();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut child = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"])
+            .arg(dir.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed: these tests compare with it");
+        let stream = loop {
+            match TcpStream::connect(("127.0.0.1", port)) {
+                Ok(stream) => break stream,
+                Err(_) if child.try_wait().unwrap().is_some() => return None,
+                Err(_) => std::thread::yield_now(),
             }
-        }
-        panic!("no free port for redis-server");
+        };
+        let mut redis = Redis { child, connection: BufReader::new(stream), port, dir };
+        redis.is_itself().unwrap_or(false).then_some(redis)
+    }
+
+    /// Whether who answers is the process that was started, not that of another test.
+    fn is_itself(&mut self) -> std::io::Result<bool> {
+        self.connection.get_mut().write_all(b"INFO server\r\n")?;
+        let mut line = String::new();
+        self.connection.read_line(&mut line)?;
+        let length: usize = line.trim_start_matches('$').trim_end().parse().map_err(std::io::Error::other)?;
+        let mut text = vec![0; length + 2];
+        self.connection.read_exact(&mut text)?;
+        Ok(String::from_utf8_lossy(&text).contains(&format!("process_id:{}\r", self.child.id())))
     }
 
     /// Our configuration, started with the same arguments.
