@@ -1,9 +1,12 @@
-// Gives each claim of the storage class a directory of its own, and takes it back when the claim is gone.
+// Gives each claim of the storage class a directory of its own once its pod has a node, and takes it back when the claim
+// is gone.
 //
 //	volumes KUBECONFIG FOLDER
 //
 // The volumes are of the type "local", because the kubelet hands only such a directory over to a pod's fsGroup.
 // All nodes are on one disk, so a pod finds its volume on any of them.
+// A claim waits for the scheduler's word (WaitForFirstConsumer): of one that is bound while its pod is being scheduled the
+// scheduler may hear nothing more, and let the pod wait for five minutes.
 package main
 
 import (
@@ -29,6 +32,7 @@ const (
 	provisioner = "botellier.io/directory"
 	class       = "standard"
 	annotation  = "pv.kubernetes.io/provisioned-by"
+	chosenNode  = "volume.kubernetes.io/selected-node"
 )
 
 type volumes struct {
@@ -75,7 +79,8 @@ func main() {
 func (v volumes) handle(ctx context.Context, object any) error {
 	switch object := object.(type) {
 	case *core.PersistentVolumeClaim:
-		wanted := object.Spec.StorageClassName != nil && *object.Spec.StorageClassName == class
+		ours := object.Spec.StorageClassName != nil && *object.Spec.StorageClassName == class
+		wanted := ours && object.Annotations[chosenNode] != ""
 		if wanted && object.Spec.VolumeName == "" && object.DeletionTimestamp == nil {
 			return v.provision(ctx, object)
 		}
