@@ -3,11 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
+mod oracle;
+
 use botellier_server::config::{Config, SETTINGS, glob, split_args};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-use tempfile::TempDir;
+use oracle::{Connection, Value};
+use std::process::Command;
 
 /// Settings whose default differs on purpose.
 const OTHER_DEFAULTS: &[(&str, &str)] = &[
@@ -52,96 +52,33 @@ const OURS: &[&str] = &[
 ];
 
 struct Redis {
-    child: Child,
-    connection: BufReader<TcpStream>,
-    port: u16,
-    dir: TempDir,
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        // It may have ended by itself; either way it is gone after this.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    server: oracle::Redis,
+    connection: Connection,
 }
 
 impl Redis {
     fn start() -> Redis {
-        // Somebody else may take the free port first: then on another one.
-        (0..10).find_map(|_| Redis::try_start()).expect("redis-server starts")
-    }
-
-    fn try_start() -> Option<Redis> {
-        let dir = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut child = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"])
-            .arg(dir.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is installed: these tests compare with it");
-        let stream = loop {
-            match TcpStream::connect(("127.0.0.1", port)) {
-                Ok(stream) => break stream,
-                Err(_) if child.try_wait().unwrap().is_some() => return None,
-                Err(_) => std::thread::yield_now(),
-            }
-        };
-        let mut redis = Redis { child, connection: BufReader::new(stream), port, dir };
-        redis.is_itself().unwrap_or(false).then_some(redis)
-    }
-
-    /// Whether who answers is the process that was started, not that of another test.
-    fn is_itself(&mut self) -> std::io::Result<bool> {
-        self.connection.get_mut().write_all(b"INFO server\r\n")?;
-        let mut line = String::new();
-        self.connection.read_line(&mut line)?;
-        let length: usize = line.trim_start_matches('$').trim_end().parse().map_err(std::io::Error::other)?;
-        let mut text = vec![0; length + 2];
-        self.connection.read_exact(&mut text)?;
-        Ok(String::from_utf8_lossy(&text).contains(&format!("process_id:{}\r", self.child.id())))
+        let server = oracle::Redis::with(&[]);
+        let connection = server.connect();
+        Redis { server, connection }
     }
 
     /// Our configuration, started with the same arguments.
     fn twin(&self) -> Config {
-        let (port, dir) = (self.port.to_string(), self.dir.path().to_str().unwrap());
+        let (port, dir) = (self.server.port().to_string(), self.server.directory().to_str().unwrap());
         Config::from_args(["--port", &port, "--bind", "127.0.0.1", "--dir", dir]).unwrap()
     }
 
     /// Sends a command and gives its reply as flat texts; an error is one text that begins with `-`.
     fn call<A: AsRef<[u8]>>(&mut self, args: &[A]) -> Vec<Vec<u8>> {
-        let mut request = format!("*{}\r\n", args.len()).into_bytes();
-        for arg in args.iter().map(AsRef::as_ref) {
-            request.extend_from_slice(format!("${}\r\n", arg.len()).as_bytes());
-            request.extend_from_slice(arg);
-            request.extend_from_slice(b"\r\n");
-        }
-        self.raw(&request)
+        self.raw(&oracle::request(args))
     }
 
     fn raw(&mut self, request: &[u8]) -> Vec<Vec<u8>> {
-        self.connection.get_mut().write_all(request).unwrap();
+        self.connection.send(request).unwrap();
         let mut texts = Vec::new();
-        self.reply(&mut texts);
+        flatten(self.connection.receive().unwrap(), &mut texts);
         texts
-    }
-
-    fn reply(&mut self, texts: &mut Vec<Vec<u8>>) {
-        let mut line = String::new();
-        assert_ne!(self.connection.read_line(&mut line).unwrap(), 0, "redis-server closed the connection");
-        let line = line.trim_end();
-        match line.as_bytes()[0] {
-            b'*' => (0..line[1..].parse().unwrap()).for_each(|_: i64| self.reply(texts)),
-            b'$' => {
-                let mut text = vec![0; line[1..].parse::<usize>().unwrap() + 2];
-                self.connection.read_exact(&mut text).unwrap();
-                text.truncate(text.len() - 2);
-                texts.push(text);
-            }
-            b'-' => texts.push(line.into()),
-            _ => texts.push(line[1..].into()),
-        }
     }
 
     fn get(&mut self, pattern: &str) -> Vec<(String, String)> {
@@ -150,6 +87,16 @@ impl Redis {
         let mut pairs: Vec<_> = texts.chunks(2).map(|pair| (text(&pair[0]), text(&pair[1]))).collect();
         pairs.sort();
         pairs
+    }
+}
+
+fn flatten(reply: Value, texts: &mut Vec<Vec<u8>>) {
+    match reply {
+        Value::Many(_, items) => items.into_iter().for_each(|item| flatten(item, texts)),
+        Value::Bulk(text) | Value::Status(text) => texts.push(text),
+        Value::Error(text) => texts.push([b"-", text.as_slice()].concat()),
+        Value::Int(number) => texts.push(number.to_string().into()),
+        other => panic!("{other:?} is no reply of these commands"),
     }
 }
 
@@ -381,7 +328,7 @@ fn lines_split_into_the_words_that_redis_takes() {
             Err(_) => {
                 assert!(closed, "{printable}");
                 // Redis closes after a broken protocol.
-                redis.connection = BufReader::new(TcpStream::connect(("127.0.0.1", redis.port)).unwrap());
+                redis.connection = redis.server.connect();
             }
             Ok(words) => {
                 assert!(!closed, "{printable}");

@@ -4,12 +4,12 @@
 //! The bytes are requests as a socket brings them, so a corpus reads as lines of commands. A line that is a digit goes on
 //! with that client, and `+250` lets 250 ms pass.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use botellier_server::config::Config;
-use botellier_server::engine::{Engine, Journal, Progress};
+use botellier_server::engine::{Engine, Keeping, Progress, Records};
 use botellier_server::resp::{Batch, Failure, Limits, Parser, Request};
-use botellier_server::session::{ClientId, Offset};
+use botellier_server::session::ClientId;
 use botellier_server::value::rdb;
 
 const CLIENTS: usize = 4;
@@ -39,31 +39,6 @@ pub fn requests(data: &[u8]) -> Batch {
     batch
 }
 
-/// Records as a log would hold them: their times and payloads.
-type Records = Arc<Mutex<Vec<(u64, Vec<u8>)>>>;
-
-struct Kept(Records, Offset);
-
-impl Journal for Kept {
-    fn append(&mut self, time_ms: u64, payload: &[u8]) -> Offset {
-        self.0.lock().expect("nobody panicked").push((time_ms, payload.to_vec()));
-        self.1 += payload.len() as Offset;
-        self.1
-    }
-
-    fn end(&self) -> Offset {
-        self.1
-    }
-
-    fn committed(&self) -> Offset {
-        self.1
-    }
-
-    fn refusal(&self) -> Option<Failure> {
-        None
-    }
-}
-
 /// An engine with its clients, and what it logged.
 pub struct Node {
     engine: Engine,
@@ -77,8 +52,9 @@ impl Node {
     #[must_use]
     pub fn start() -> Self {
         let config = Config::from_args(["--proto-max-bulk-len", "1mb"]).expect("valid settings");
-        let records = Records::default();
-        let engine = Engine::new(Arc::new(config), Box::new(Kept(records.clone(), 0)), 1);
+        let journal = Keeping::default();
+        let records = journal.records.clone();
+        let engine = Engine::new(Arc::new(config), Box::new(journal), 1);
         let mut node = Self { engine, records, clients: [0; CLIENTS], chosen: 0, now_ms: NOW_MS };
         node.clients = std::array::from_fn(|_| node.connect());
         node
@@ -128,7 +104,7 @@ impl Node {
 
     /// The payloads of all records.
     pub fn payloads(&self) -> impl Iterator<Item = Vec<u8>> + use<> {
-        self.records.lock().expect("nobody panicked").clone().into_iter().map(|(_, payload)| payload)
+        self.records.lock().clone().into_iter().map(|(_, payload)| payload)
     }
 
     /// All values as [`super::values::run`] takes them.
@@ -143,7 +119,7 @@ impl Node {
 
     fn compare_with_a_follower(&self) {
         let mut follower = Self::start();
-        for (time_ms, payload) in self.records.lock().expect("nobody panicked").iter() {
+        for (time_ms, payload) in self.records.lock().iter() {
             follower.engine.replay(*time_ms, payload).expect("what was logged can be replayed");
         }
         assert_eq!(self.engine.keyspace.digest(), follower.engine.keyspace.digest(), "on a follower");

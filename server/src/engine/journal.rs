@@ -1,5 +1,9 @@
 //! Where the engine's records go: the log, seen from above it.
 
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
 use crate::resp::Failure;
 use crate::session::Offset;
 
@@ -32,6 +36,36 @@ pub struct Forgetful {
 
 impl Journal for Forgetful {
     fn append(&mut self, _time_ms: u64, payload: &[u8]) -> Offset {
+        self.end += payload.len() as Offset;
+        self.end
+    }
+
+    fn end(&self) -> Offset {
+        self.end
+    }
+
+    fn committed(&self) -> Offset {
+        self.end
+    }
+
+    fn refusal(&self) -> Option<Failure> {
+        None
+    }
+}
+
+/// Records in order: their times and payloads.
+pub type Records = Arc<Mutex<Vec<(u64, Vec<u8>)>>>;
+
+/// A journal that keeps all records in memory, where others see them: for tests.
+#[derive(Debug, Default)]
+pub struct Keeping {
+    pub records: Records,
+    end: Offset,
+}
+
+impl Journal for Keeping {
+    fn append(&mut self, time_ms: u64, payload: &[u8]) -> Offset {
+        self.records.lock().push((time_ms, payload.to_vec()));
         self.end += payload.len() as Offset;
         self.end
     }

@@ -32,7 +32,7 @@ use std::time::Instant;
 
 pub use blocking::Acks;
 pub use desk::{Desk, Job, Wanted};
-pub use journal::{Forgetful, Journal};
+pub use journal::{Forgetful, Journal, Keeping, Records};
 
 use crate::command::server::Server;
 use crate::command::spec::Begin;

@@ -94,8 +94,15 @@ impl Process {
         Ok(())
     }
 
-    /// It has read its data directory.
+    /// It is the process that was started, not another on the same port, and has read its data directory.
     fn serves(&mut self) -> bool {
+        let identity = format!("process_id:{}\r", self.child.id());
+        let info = self.ask(&["INFO", "server"]);
+        if !info.is_ok_and(
+            |info| matches!(info, Value::Bulk(text) if String::from_utf8_lossy(&text).contains(&identity)),
+        ) {
+            return false;
+        }
         let answer = self.ask(&["PING"]);
         answer.is_ok_and(|answer| !matches!(answer, Value::Error(text) if text.starts_with(b"LOADING")))
     }

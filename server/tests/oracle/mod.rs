@@ -7,14 +7,15 @@ mod wire;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use botellier_server::config::Config;
-use botellier_server::engine::{Engine, Journal, Progress};
-use botellier_server::resp::{Batch, Failure, encode};
-use botellier_server::session::{ClientId, Offset, Out};
+use botellier_server::engine::{Engine, Keeping, Progress, Records};
+use botellier_server::resp::{Batch, encode};
+use botellier_server::session::{ClientId, Out};
 use tempfile::TempDir;
 
 pub use wire::{Shape, Value};
@@ -140,26 +141,37 @@ pub struct Redis {
     child: Child,
     port: u16,
     main: Connection,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Redis {
-    /// The reference, or the program that `REDIS_SERVER` names.
+    /// The reference, or the program that `REDIS_SERVER` names, for comparing commands.
     pub fn start() -> Self {
-        // Somebody else may take the free port first: then on another one.
-        (0..PORTS_MAX).find_map(|_| Self::try_start()).expect("redis-server starts")
+        Self::with(&["--save", "", "--appendonly", "no", "--enable-debug-command", "yes"])
     }
 
-    fn try_start() -> Option<Self> {
+    /// The same with these settings, and others at their defaults.
+    pub fn with(settings: &[&str]) -> Self {
+        // Somebody else may take the free port first: then on another one.
+        (0..PORTS_MAX).find_map(|_| Self::try_start(settings)).expect("redis-server starts")
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn try_start(settings: &[&str]) -> Option<Self> {
         let program = std::env::var("REDIS_SERVER").unwrap_or_else(|_| "redis-server".into());
         let directory = tempfile::tempdir().expect("a temporary directory");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("it has an address").port();
         drop(listener);
-        let settings =
-            ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--enable-debug-command", "yes"];
         let mut child = Command::new(program)
-            .args(["--port", &port.to_string()])
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
             .args(settings)
             .arg("--dir")
             .arg(directory.path())
@@ -179,7 +191,7 @@ impl Redis {
                 }
             }
         };
-        let mut redis = Self { child, port, main: Connection::new(stream), _directory: directory };
+        let mut redis = Self { child, port, main: Connection::new(stream), directory };
         let identity = format!("process_id:{}\\r", redis.child.id());
         let info = redis.main.ask(&["INFO", "server"]).ok()?;
         show(&info).contains(&identity).then_some(redis)
@@ -203,32 +215,6 @@ impl Drop for Redis {
     }
 }
 
-/// Records as a log would hold them: their times and payloads.
-pub type Records = Arc<Mutex<Vec<(u64, Vec<u8>)>>>;
-
-/// A journal that keeps its records in memory.
-struct Kept(Records, Offset);
-
-impl Journal for Kept {
-    fn append(&mut self, time_ms: u64, payload: &[u8]) -> Offset {
-        self.0.lock().expect("nobody panicked").push((time_ms, payload.to_vec()));
-        self.1 += payload.len() as Offset;
-        self.1
-    }
-
-    fn end(&self) -> Offset {
-        self.1
-    }
-
-    fn committed(&self) -> Offset {
-        self.1
-    }
-
-    fn refusal(&self) -> Option<Failure> {
-        None
-    }
-}
-
 /// Our engine, with one client of its own and as many others as connect.
 pub struct Ours {
     pub engine: Engine,
@@ -239,8 +225,9 @@ pub struct Ours {
 impl Ours {
     pub fn start() -> Self {
         let config = Config::from_args([] as [&str; 0]).expect("the defaults are valid");
-        let records = Records::default();
-        let mut engine = Engine::new(Arc::new(config), Box::new(Kept(records.clone(), 0)), 1);
+        let journal = Keeping::default();
+        let records = journal.records.clone();
+        let mut engine = Engine::new(Arc::new(config), Box::new(journal), 1);
         let client = engine.connect("127.0.0.1:1".into(), "127.0.0.1:2".into());
         Self { engine, records, client }
     }
@@ -248,7 +235,7 @@ impl Ours {
     /// Another engine that has seen nothing but the records of this one.
     pub fn follower(&self) -> Self {
         let mut follower = Self::start();
-        follower.replay(&self.records.lock().expect("nobody panicked"));
+        follower.replay(&self.records.lock());
         follower
     }
 
