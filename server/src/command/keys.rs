@@ -44,7 +44,7 @@ pub fn of_spec(keys: &KeySpec, request: Request<'_>) -> Option<SmallVec<[usize; 
             Some((begin..=last).step_by(step.max(1)).filter(|index| *index < words).collect())
         }
         Find::Count { index, first, step } => {
-            let count = number::integer(request.get(begin + index)?)?;
+            let count = number::leading(request.get(begin + index)?)?;
             let (count, first, step) = (usize::try_from(count).ok()?, begin + first, step.max(1));
             if count > 0 && count.checked_mul(step)? > words.saturating_sub(first) + step - 1 {
                 return None;
@@ -101,6 +101,7 @@ mod tests {
         let count = Find::Count { index: 0, first: 1, step: 1 };
         assert_eq!(found(Begin::Index(1), count, "lmpop 2 a b left"), Some(vec![2, 3]));
         assert_eq!(found(Begin::Index(1), count, "lmpop 0 a b left"), Some(vec![]));
+        assert_eq!(found(Begin::Index(1), count, "lmpop 1x a b left"), Some(vec![2]));
         assert_eq!(found(Begin::Index(1), count, "lmpop 9 a b left"), None);
         assert_eq!(found(Begin::Index(1), count, "lmpop 9223372036854775807 a"), None);
         assert_eq!(found(Begin::Index(1), count, "lmpop -1 a"), None);

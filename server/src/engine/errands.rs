@@ -83,27 +83,36 @@ impl Engine {
 
     /// Publish what happened to keys.
     pub(super) fn publish_events(&mut self) {
+        for (_, event) in std::mem::take(&mut self.keyspace.events) {
+            self.publish_event(&event);
+        }
+    }
+
+    /// A client's command ran: who holds a copy of what it changed and who hears of what happened are told, in the order
+    /// of that.
+    pub(super) fn tell_all(&mut self, client: &mut Client) {
+        for (touched, event) in std::mem::take(&mut self.keyspace.events) {
+            self.invalidate_changed(client, touched);
+            self.publish_event(&event);
+        }
+        self.invalidate_changed(client, self.keyspace.touched.len());
+    }
+
+    fn publish_event(&mut self, event: &Event) {
         let classes = self.server.config.notify_keyspace_events;
         let pubsub = &mut self.server.pubsub;
-        for event in std::mem::take(&mut self.keyspace.events) {
-            let (db, name, key) = match event {
-                Event::Key { db, name, key } => (db, name, key),
-                Event::Message { shard: true, channel, message } => {
-                    pubsub.publish_shard(&channel, &message);
-                    continue;
+        match event {
+            Event::Key { db, name, key } => {
+                if classes.by_key() {
+                    let channel = [format!("__keyspace@{db}__:").as_bytes(), key].concat();
+                    pubsub.publish(&channel, name.as_bytes());
                 }
-                Event::Message { channel, message, .. } => {
-                    pubsub.publish(&channel, &message);
-                    continue;
+                if classes.by_event() {
+                    pubsub.publish(format!("__keyevent@{db}__:{name}").as_bytes(), key);
                 }
-            };
-            if classes.by_key() {
-                let channel = [format!("__keyspace@{db}__:").as_bytes(), &key].concat();
-                pubsub.publish(&channel, name.as_bytes());
             }
-            if classes.by_event() {
-                pubsub.publish(format!("__keyevent@{db}__:{name}").as_bytes(), &key);
-            }
+            Event::Message { shard: true, channel, message } => drop(pubsub.publish_shard(channel, message)),
+            Event::Message { channel, message, .. } => drop(pubsub.publish(channel, message)),
         }
     }
 

@@ -23,17 +23,7 @@ pub(super) enum Pass {
 
 /// The command (or subcommand) of a request, and how many words its name takes. Its arity is checked.
 pub(super) fn look_up(request: Request<'_>) -> Result<(&'static Spec, usize), Failure> {
-    let spec = command::find(request.arg(0)).ok_or_else(|| unknown(request))?;
-    let (spec, skip) = match request.get(1) {
-        Some(word) if !spec.subcommands.is_empty() => {
-            let found = spec.subcommands.iter().find(|sub| word.eq_ignore_ascii_case(sub.name.as_bytes()));
-            match found {
-                Some(sub) => (*sub, 2),
-                None => return Err(unknown_subcommand(spec, word)),
-            }
-        }
-        _ => (spec, 1),
-    };
+    let (spec, skip) = find(request)?;
     let words = request.len() as i32;
     let fits = if spec.arity < 0 { words >= -spec.arity } else { words == spec.arity };
     if !fits || (matches!(spec.handler, Handler::Container) && skip == 1) {
@@ -41,6 +31,22 @@ pub(super) fn look_up(request: Request<'_>) -> Result<(&'static Spec, usize), Fa
         return Err(Failure::text(format!("ERR wrong number of arguments for '{name}' command")));
     }
     Ok((spec, skip))
+}
+
+fn find(request: Request<'_>) -> Result<(&'static Spec, usize), Failure> {
+    let spec = command::find(request.arg(0)).ok_or_else(|| unknown(request))?;
+    match request.get(1) {
+        Some(word) if !spec.subcommands.is_empty() => {
+            let found = spec.subcommands.iter().find(|sub| word.eq_ignore_ascii_case(sub.name.as_bytes()));
+            found.map(|sub| (*sub, 2)).ok_or_else(|| unknown_subcommand(spec, word))
+        }
+        _ => Ok((spec, 1)),
+    }
+}
+
+/// The name of a request's command, whatever else is wrong with it.
+pub(super) fn name(request: Request<'_>) -> &'static str {
+    find(request).map_or("NULL", |(spec, _)| spec.full_name)
 }
 
 fn unknown(request: Request<'_>) -> Failure {

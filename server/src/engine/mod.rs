@@ -211,13 +211,6 @@ impl Engine {
         if matches!(step, Step::Next) {
             client.end_command();
         }
-        // Inside of MULTI it is for all commands up to EXEC.
-        if let Some(tracking) = &mut client.tracking
-            && client.transaction.is_none()
-            && !client.command.starts_with("CLIENT")
-        {
-            tracking.caching = false;
-        }
         step
     }
 
@@ -226,6 +219,7 @@ impl Engine {
         let (spec, skip) = match gate::look_up(request) {
             Ok(found) => found,
             Err(failure) => {
+                client.command = gate::name(request);
                 self.refused(request, &failure);
                 return self.refuse(client, request, failure);
             }
@@ -317,16 +311,24 @@ impl Engine {
         may_block: bool,
         ready: Option<&[u8]>,
     ) -> Result<Verdict, Failure> {
-        let verdict = self.handle(client, spec, skip, request, may_block, ready);
-        if !self.keyspace.events.is_empty() {
+        let verdict = match self.scripts.calling {
+            // What it is told besides is for its connection.
+            Some(protocol) => {
+                let own = std::mem::replace(&mut client.protocol, protocol);
+                let verdict = self.handle(client, spec, skip, request, may_block, ready);
+                client.protocol = own;
+                verdict
+            }
+            None => self.handle(client, spec, skip, request, may_block, ready),
+        };
+        if ready.is_none() {
+            self.tell_all(client);
+        } else {
+            // Who tracks may be the client whose command serves this one: it is told after that.
             self.publish_events();
         }
         self.measure(client, spec, request, &verdict);
         self.show(client, spec, request);
-        // While others are served, who tracks may be the client whose command serves them: it is told after that.
-        if ready.is_none() {
-            self.invalidate_changed(client);
-        }
         self.remember(client, spec, request);
         self.follow_users(Some(client));
         verdict

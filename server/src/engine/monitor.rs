@@ -18,7 +18,7 @@ impl Engine {
     /// A command ran: those who monitor see it, unless it is none of their business.
     pub(super) fn show(&mut self, client: &mut Client, spec: &Spec, request: Request<'_>) {
         if !spec.flags.has(Flags::ADMIN) && !spec.flags.has(Flags::SKIP_MONITOR) {
-            self.feed(client, spec, request, self.scripts.calling);
+            self.feed(client, spec, request, self.scripts.calling.is_some());
         }
     }
 
@@ -59,15 +59,16 @@ impl Engine {
         }
     }
 
-    /// What a command changed is told before what it read is remembered: it may be the same.
-    pub(super) fn invalidate_changed(&mut self, client: &mut Client) {
-        if self.clients.tracking.is_idle() || self.keyspace.touched.len() == self.invalidated {
+    /// What a command changed, the first `end` of the touched keys, is told before what it read is remembered: it may be
+    /// the same.
+    pub(super) fn invalidate_changed(&mut self, client: &mut Client, end: usize) {
+        if self.clients.tracking.is_idle() || end <= self.invalidated {
             return;
         }
         let (touched, queued) = (std::mem::take(&mut self.keyspace.touched), client.out.len());
-        self.invalidate(&touched[self.invalidated..], Some(client.id), client);
+        self.invalidate(&touched[self.invalidated..end], Some(client.id), client);
         client.late.extend(client.out.drain(queued..));
-        self.invalidated = touched.len();
+        self.invalidated = end;
         self.keyspace.touched = touched;
     }
 
@@ -146,17 +147,19 @@ impl Engine {
         let after = self.newest();
         let Some(client) = find(&mut self.clients, id, current) else { return };
         let redirect = client.tracking.as_ref().and_then(|tracking| tracking.redirect);
-        let Some(to) = redirect else {
-            if client.protocol == Protocol::Resp3 {
-                client.push(Reply::Push(vec![Reply::bulk(INVALIDATE), reply(stale)]), after);
-            }
-            return;
-        };
+        let to = redirect.unwrap_or(id);
         if let Some(listener) = find(&mut self.clients, to, current) {
-            if listener.protocol == Protocol::Resp3 {
-                listener.push(Reply::Push(vec![Reply::bulk(INVALIDATE), reply(stale)]), after);
-            } else if listener.subscriptions() > 0 {
-                let message = vec![Reply::bulk("message"), Reply::bulk(CHANNEL), reply(stale)];
+            let message = if listener.protocol == Protocol::Resp3 {
+                vec![Reply::bulk(INVALIDATE), reply(stale)]
+            } else if redirect.is_some() && listener.subscriptions() > 0 {
+                vec![Reply::bulk("message"), Reply::bulk(CHANNEL), reply(stale)]
+            } else {
+                return;
+            };
+            // Within a transaction, what others were sent before waits for its end, and so does this.
+            if self.server.pubsub.has_mail() && to != current.id {
+                self.server.pubsub.post(to, Reply::Push(message));
+            } else if let Some(listener) = find(&mut self.clients, to, current) {
                 listener.push(Reply::Push(message), after);
             }
             return;

@@ -22,8 +22,8 @@ pub(super) struct Scripts {
     /// The version whose functions were counted.
     counted: u64,
     pub current: Option<Current>,
-    /// A command of the script runs, and not one of a client beside it.
-    pub calling: bool,
+    /// A command of the script runs, and not one of a client beside it; its replies are made for this version.
+    pub calling: Option<Protocol>,
     /// There was no room when the command that runs began: what a script itself takes does not count against it.
     pub out_of_memory: bool,
     /// What the reply of the script that ran last waits for.
@@ -93,15 +93,14 @@ impl Running<'_> {
         }
         if let Err((_, failure)) = self.engine.permit(self.client, (spec, skip), request, "lua") {
             let why = failure.0.strip_prefix("NOPERM ").unwrap_or(&failure.0);
-            return Err(Failure::text(format!("NOPERM ACL failure in script: {why}")));
+            return Err(Failure::text(format!("ERR ACL failure in script: {why}")));
         }
         self.may_change(spec)?;
         self.client.command = spec.full_name;
-        self.client.protocol = protocol;
         let db = self.client.db;
-        self.engine.scripts.calling = true;
+        self.engine.scripts.calling = Some(protocol);
         let verdict = self.engine.call(self.client, spec, skip, request, false, None);
-        self.engine.scripts.calling = false;
+        self.engine.scripts.calling = None;
         if self.engine.replicated {
             let observed = self.engine.observed(db, spec, request);
             self.engine.scripts.observed = self.engine.scripts.observed.max(observed);
@@ -336,7 +335,7 @@ impl Engine {
     ) -> Result<R, Failure> {
         self.interpreter()?;
         let Some(mut interpreter) = self.scripts.interpreter.take() else { return Err(NO_SCRIPT) };
-        let (db, protocol, command) = (client.db, client.protocol, client.command);
+        let (db, command) = (client.db, client.command);
         self.scripts.current = Some(Current {
             since: Instant::now(),
             function: function.to_owned(),
@@ -353,7 +352,7 @@ impl Engine {
             // Whatever it would be told of commands after this one never comes to be.
             client.kill();
         }
-        (client.db, client.protocol, client.command) = (db, protocol, command);
+        (client.db, client.command) = (db, command);
         self.scripts.interpreter = Some(interpreter);
         result
     }

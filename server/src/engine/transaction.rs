@@ -223,6 +223,7 @@ impl Engine {
             after = after.max(observed);
             replies.push(reply);
         }
+        client.command = "EXEC";
         // One record of all effects: a replica sees all of a transaction or nothing (trap 20).
         let written = self.log();
         client.written = client.written.max(written);

@@ -57,7 +57,7 @@ pub struct Database {
     fields: BTreeSet<(Deadline, Arc<[u8]>)>,
     /// Keys that were made since the last look, while somebody wants to know.
     pub(super) made: Option<Vec<Arc<[u8]>>>,
-    /// A key was made since the last one that was touched.
+    /// A key that somebody may wait for was made since the last one that was touched.
     pub(super) made_one: bool,
     pub(super) usage: Usage,
 }
@@ -237,7 +237,7 @@ impl Database {
         if let Some(made) = &mut self.made {
             made.push(key.clone());
         }
-        self.made_one = true;
+        self.made_one = matches!(value, Value::List(_) | Value::SortedSet(_) | Value::Stream(_));
         let accessed = self.usage.access.fresh(accessed);
         self.table.insert_new(Entry { key, value, deadline, accessed, generation: self.generation });
         None

@@ -48,7 +48,11 @@ impl Keyspace {
         if class != Class::Miss {
             self.send(&Effect::Event { db, class: class as u8, name: name.as_bytes(), key });
         }
-        self.events.push(Event::Key { db, name: Cow::Borrowed(name), key: key.into() });
+        self.occurred(Event::Key { db, name: Cow::Borrowed(name), key: key.into() });
+    }
+
+    fn occurred(&mut self, event: Event) {
+        self.events.push((self.touched.len(), event));
     }
 
     /// Nothing is at a key that somebody looked for.
@@ -72,11 +76,11 @@ impl Keyspace {
         match *effect {
             Effect::Event { db, class, name, key } if self.classes.has_number(class) => {
                 let name = Cow::Owned(String::from_utf8_lossy(name).into_owned());
-                self.events.push(Event::Key { db, name, key: key.into() });
+                self.occurred(Event::Key { db, name, key: key.into() });
             }
             Effect::Publish { shard, channel, message } => {
                 let (channel, message) = (channel.into(), message.into());
-                self.events.push(Event::Message { shard, channel, message });
+                self.occurred(Event::Message { shard, channel, message });
             }
             _ => {}
         }

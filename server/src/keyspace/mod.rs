@@ -68,7 +68,8 @@ pub struct Keyspace {
     pub tracking: bool,
     pub touched: Vec<Touched>,
     /// What happened to keys, of the chosen classes, until the engine takes it.
-    pub events: Vec<Event>,
+    /// Each with how many of the touched keys it comes after.
+    pub events: Vec<(usize, Event)>,
     classes: Classes,
     /// Whether others are told of events, by the log; and whether this node hears of those of others.
     pub outward: bool,
@@ -224,6 +225,13 @@ impl Keyspace {
         self.note_new();
     }
 
+    /// Make a change that nobody is to hear of.
+    pub fn change_unseen(&mut self, effect: &Effect<'_>) {
+        let tracking = std::mem::replace(&mut self.tracking, false);
+        self.change(effect);
+        self.tracking = tracking;
+    }
+
     /// Apply the effects of a record that is in the log already. Time goes on with it, so that a later leader's clock is
     /// never behind what it holds (trap 18).
     pub fn replay(&mut self, time_ms: u64, payload: &[u8]) -> Result<(), EffectError> {
@@ -307,9 +315,9 @@ impl Keyspace {
 
     /// The key's time has come.
     fn expired(&mut self, db: u32, key: &[u8]) {
+        self.notify(db, Class::Expired, "expired", key);
         self.change_lazily(&Effect::Delete { db, key }, self.lazy_expire);
         self.stats.expired += 1;
-        self.notify(db, Class::Expired, "expired", key);
     }
 
     /// Delete at most `count` keys and fields of hashes whose time has come; returns how many went.

@@ -122,6 +122,11 @@ impl Registry {
         !self.outbox.is_empty()
     }
 
+    /// A message that is to come after those that wait already.
+    pub fn post(&mut self, listener: Listener, message: Reply) {
+        self.outbox.push((listener, message));
+    }
+
     /// The messages since the last call.
     pub fn take_mail(&mut self) -> Vec<(Listener, Reply)> {
         std::mem::take(&mut self.outbox)

@@ -231,8 +231,15 @@ impl Client {
         self.wake.notify_one();
     }
 
-    /// A command was answered: `CLIENT REPLY SKIP` is for one command.
+    /// A command was answered: `CLIENT REPLY SKIP` and `CLIENT CACHING` are for one command.
     pub fn end_command(&mut self) {
+        // Inside of MULTI it is for all commands up to EXEC.
+        if let Some(tracking) = &mut self.tracking
+            && self.transaction.is_none()
+            && !self.command.starts_with("CLIENT")
+        {
+            tracking.caching = false;
+        }
         self.reply_mode = match self.reply_mode {
             ReplyMode::SkipNext => ReplyMode::Skip,
             ReplyMode::Skip => ReplyMode::On,

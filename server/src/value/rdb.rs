@@ -87,15 +87,7 @@ pub fn decode(kind: u8, input: &mut &[u8], forms: &Forms) -> Result<Value, RdbEr
             }
             Ok(Value::Set(set))
         }
-        SORTED_SET => {
-            let mut set = SortedSet::default();
-            for _ in 0..decode_length(input)? {
-                let member = decode_string(input)?;
-                let score = take(input, 8)?.first_chunk().copied().map(f64::from_le_bytes);
-                set.set(member, score.filter(|score| !score.is_nan()).ok_or(RdbError::Damaged)?, forms);
-            }
-            Ok(Value::SortedSet(set))
-        }
+        SORTED_SET => decode_sorted_set(input, forms).map(Value::SortedSet),
         HASH => {
             let mut hash = Hash::default();
             for _ in 0..decode_length(input)? {
@@ -110,6 +102,28 @@ pub fn decode(kind: u8, input: &mut &[u8], forms: &Forms) -> Result<Value, RdbEr
         }
         other => Err(RdbError::Unknown(other)),
     }
+}
+
+fn decode_sorted_set(input: &mut &[u8], forms: &Forms) -> Result<SortedSet, RdbError> {
+    let (mut set, length) = (SortedSet::default(), decode_length(input)?);
+    let score = |input: &mut &[u8]| {
+        let bytes = take(input, 8)?.first_chunk().copied().map(f64::from_le_bytes);
+        bytes.filter(|score| !score.is_nan()).ok_or(RdbError::Damaged)
+    };
+    // The small form does not tell minus zero from zero: what takes the large one must not pass through it.
+    let (mut ahead, mut small) = (*input, length <= forms.zset_listpack_entries as u64);
+    for _ in 0..if small { length } else { 0 } {
+        small &= decode_string(&mut ahead)?.len() <= forms.zset_listpack_value;
+        score(&mut ahead)?;
+    }
+    if !small {
+        set.loosen(forms);
+    }
+    for _ in 0..length {
+        let member = decode_string(input)?;
+        set.set(member, score(input)?, forms);
+    }
+    Ok(set)
 }
 
 fn encode_hash(hash: &Hash, out: &mut Vec<u8>) {

@@ -155,7 +155,7 @@ impl<'a> Bout<'a> {
             // What waits for a moment only may be over before anybody looks; the pause is long enough.
             self.unseen &= !step.pause;
             let seat = &self.seats[step.connection];
-            if seat.waits || seat.ended || step.words[0] == "AUTH" {
+            if seat.waits || seat.ended || alone {
                 self.settle()?;
             }
             if step.pause {
@@ -182,12 +182,37 @@ impl<'a> Bout<'a> {
         if client.transaction.is_some() && (unread || step.pause) {
             return true;
         }
-        // An older reference puts messages right into the reply of EXEC, takes all keys of a script for read when it reads
+        // An older reference puts messages right into the replies of EXEC and ZMPOP, takes all keys of a script for read when it reads
         // one, and does not look at the rights of who waited again.
         let hears = client.subscriptions() > 0 && client.protocol == Protocol::Resp3;
         let script = matches!(name, "EVAL" | "EVALSHA" | "EVAL_RO" | "EVALSHA_RO" | "FCALL" | "FCALL_RO");
         let rights = second == Some("SETUSER") && self.seats.iter().any(|seat| seat.waits);
-        if self.judge.old && (hears && name == "MULTI" || client.tracking.is_some() && script || rights) {
+        if self.judge.old
+            && (hears && matches!(name, "MULTI" | "ZMPOP") || client.tracking.is_some() && script || rights)
+        {
+            return true;
+        }
+        // Nor does it make a consumer that gets nothing, which others may hear of.
+        let heard =
+            |seat: &Seat| self.ours.engine.clients.get(seat.id).is_some_and(|it| it.subscriptions() > 0);
+        if self.judge.old
+            && name == "XREADGROUP"
+            && (client.transaction.is_some() || self.seats.iter().any(heard))
+        {
+            return true;
+        }
+        // A newer one looks at all keys of whoever is served again, and takes a negative offset for one from the other end if
+        // the sorted set is large.
+        let several = name.starts_with('B') && name.contains("POP") && step.words.len() > 3;
+        let negative = |words: &[String]| words[0].eq_ignore_ascii_case("LIMIT") && words[1].starts_with('-');
+        let backwards =
+            name.starts_with('Z') && name.contains("RANGE") && step.words.windows(2).any(negative);
+        // Nor does it serve anybody when a sorted set takes the place of something else, and a cursor that is no number spoils
+        // its next SORT.
+        let replaced =
+            name.starts_with('Z') && name.ends_with("STORE") && self.seats.iter().any(|seat| seat.waits);
+        let spoiled = name.contains("SCAN") && step.words.iter().any(|word| word == "99999999999999999999");
+        if !self.judge.old && (several || backwards || replaced || spoiled) {
             return true;
         }
         // When the last one who tracks no longer does, ours forgets what all of them read; Redis does not.

@@ -98,7 +98,8 @@ fn of_command(spec: &'static Spec, words: &mut BTreeSet<&'static str>) {
 
 fn of_arguments(arguments: &'static [Arg], words: &mut BTreeSet<&'static str>) {
     for argument in arguments {
-        words.extend(argument.token);
+        // MIGRATE has an empty one, which no dictionary may have.
+        words.extend(argument.token.filter(|token| !token.is_empty()));
         if let Kind::OneOf(inner) | Kind::Block(inner) = argument.kind {
             of_arguments(inner, words);
         }

@@ -43,9 +43,6 @@ impl Range {
         let total = if self.bits { length as i64 * 8 } else { length as i64 };
         let absolute = |index: i64| if index < 0 { total.saturating_add(index).max(0) } else { index };
         let stop = self.stop.unwrap_or(-1);
-        if self.start < 0 && stop < 0 && self.start > stop {
-            return None;
-        }
         let (start, stop) = (absolute(self.start), absolute(stop).min(total - 1));
         if start > stop {
             return None;
@@ -93,6 +90,10 @@ fn find(bytes: &[u8], set: bool, start: usize, end: usize) -> Option<usize> {
 fn bitcount(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     let range = Range::parse(args, 2, false)?;
     let Some(string) = context.read_string(args.word(1))? else { return Ok(Reply::Int(0)) };
+    // BITPOS moves both into the string first.
+    if range.start < 0 && range.stop.is_some_and(|stop| stop < 0 && range.start > stop) {
+        return Ok(Reply::Int(0));
+    }
     let mut scratch = itoa::Buffer::new();
     let bytes = string.bytes(&mut scratch);
     Ok(range.bits_of(bytes.len()).map_or(0, |(start, end)| count(bytes, start, end)).into())

@@ -148,43 +148,54 @@ fn parse(context: &Context<'_>, args: &Args<'_>) -> Result<Vec<Step>, Failure> {
 }
 
 impl Step {
-    fn run(&self, context: &mut Context<'_>, key: &[u8]) -> Result<Reply, Failure> {
+    /// The reply, and whether it changed something; if the string was `grown`, any write does.
+    fn run(&self, context: &mut Context<'_>, key: &[u8], grown: bool) -> Result<(Reply, bool), Failure> {
         let (field, db) = (self.field, context.client.db);
         let mut scratch = itoa::Buffer::new();
         let bytes = context.find_string(key)?.map_or(&[][..], |string| string.bytes(&mut scratch));
         let before = field.get(bytes);
         let wanted = match self.action {
-            Action::Get => return Ok(Reply::Int(before as i64)),
+            Action::Get => return Ok((Reply::Int(before as i64), false)),
             // Of an unsigned field a negative number is a very large one.
             Action::Set(number) if !field.signed => i128::from(number as u64),
             Action::Set(number) => field.target(number, self.overflow),
             Action::Add(number) => before + i128::from(number),
         };
-        let Some(after) = field.hold(wanted, self.overflow) else { return Ok(Reply::Null) };
-        // Also what it was already: it is a write for all who look.
-        let value = field.with(bytes, after);
-        context.keyspace.change(&Effect::SetRange { db, key, offset: field.offset / 8, value: &value });
-        Ok(Reply::Int(if matches!(self.action, Action::Set(_)) { before as i64 } else { after as i64 }))
+        let Some(after) = field.hold(wanted, self.overflow) else { return Ok((Reply::Null, false)) };
+        let changes = grown || after != before;
+        if changes {
+            let value = field.with(bytes, after);
+            context.keyspace.change(&Effect::SetRange { db, key, offset: field.offset / 8, value: &value });
+        }
+        let answer = if matches!(self.action, Action::Set(_)) { before } else { after };
+        Ok((Reply::Int(answer as i64), changes))
     }
 }
 
 fn bitfield(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     let (steps, key) = (parse(context, args)?, args.word(1));
-    let writes = steps.iter().filter(|step| !matches!(step.action, Action::Get));
+    let (writes, mut grown) = (steps.iter().filter(|step| !matches!(step.action, Action::Get)), false);
     if let Some(last) = writes.map(|step| step.field.last()).max() {
         let length = context.find_string(key)?.map_or(0, crate::value::Str::len) as u64;
-        // The string reaches to the last field that may be written, even if none is.
-        if length <= last {
+        // The string reaches to the last field that may be written, even if none is; that alone changes nothing for
+        // those who watch it.
+        grown = length <= last;
+        if grown {
             let grown = Effect::SetRange { db: context.client.db, key, offset: last + 1, value: &[] };
-            context.keyspace.change(&grown);
+            context.keyspace.change_unseen(&grown);
+        } else {
+            context.keyspace.loosen(context.client.db, key);
         }
     } else {
         context.read_string(key)?;
     }
-    let replies = steps.iter().map(|step| step.run(context, key)).collect::<Result<Vec<_>, _>>()?;
-    let wrote =
-        |(step, reply): (&Step, &Reply)| !matches!(step.action, Action::Get) && !matches!(reply, Reply::Null);
-    if steps.iter().zip(&replies).any(wrote) {
+    let (mut replies, mut changed) = (Vec::with_capacity(steps.len()), false);
+    for step in &steps {
+        let (reply, changes) = step.run(context, key, grown)?;
+        replies.push(reply);
+        changed |= changes;
+    }
+    if changed {
         context.notify(Class::String, "setbit", key);
     }
     Ok(Reply::Array(replies))
@@ -197,7 +208,8 @@ fn bitfield_ro(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Fail
     }
     let key = args.word(1);
     context.read_string(key)?;
-    let replies = steps.iter().map(|step| step.run(context, key)).collect::<Result<_, _>>()?;
+    let replies = steps.iter().map(|step| step.run(context, key, false).map(|(reply, _)| reply));
+    let replies = replies.collect::<Result<_, _>>()?;
     Ok(Reply::Array(replies))
 }
 

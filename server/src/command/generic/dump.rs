@@ -57,8 +57,7 @@ fn restore(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure>
     const FORMAT: Failure = Failure::new("ERR Bad data format");
     let options = Options::parse(args)?;
     let (db, key, now) = (context.client.db, args.word(1), context.keyspace.now);
-    let there = context.keyspace.exists(db, key);
-    if there && !options.replace {
+    if !options.replace && context.keyspace.exists(db, key) {
         return Err(BUSY);
     }
     let ttl = u64::try_from(integer(args.word(2))?).map_err(|_| TTL)?;
@@ -66,6 +65,7 @@ fn restore(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure>
         DumpError::Footer => FOOTER,
         DumpError::Value(_) => FORMAT,
     })?;
+    let there = options.replace && context.keyspace.exists(db, key);
     let deadline = match ttl {
         0 => None,
         ttl if options.absolute => Some(ttl),

@@ -66,14 +66,24 @@ fn expire(context: &mut Context<'_>, args: &Args<'_>, unit: Unit, command: &str)
     let past = deadline <= now;
     let (mut replies, mut changed) = (Vec::with_capacity(fields.len()), Items::new());
     for field in fields {
+        let named_before = changed.contains(&field);
         replies.push(Reply::Int(match peek(context, key, field) {
-            // Named before, so it is gone already.
-            _ if past && changed.contains(&field) => -2,
             None => -2,
-            Some(pair) if condition.is_some_and(|condition| !condition.allows(pair.deadline, deadline)) => 0,
-            Some(_) => {
-                changed.push(field);
-                if past { 2 } else { 1 }
+            // It is gone already.
+            Some(_) if past && named_before => -2,
+            Some(pair) => {
+                let before = if named_before { Some(deadline) } else { pair.deadline };
+                let allowed = condition.is_none_or(|condition| condition.allows(before, deadline));
+                if allowed && !named_before {
+                    changed.push(field);
+                }
+                if !allowed {
+                    0
+                } else if past {
+                    2
+                } else {
+                    1
+                }
             }
         }));
     }

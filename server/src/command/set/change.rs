@@ -39,6 +39,9 @@ fn srem(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
 
 fn smove(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
     let (db, from, to, member) = (context.client.db, args.word(1), args.word(2), args.word(3));
+    // Both are looked for first, so that either goes if its time has come.
+    context.keyspace.exists(db, from);
+    context.keyspace.exists(db, to);
     let Some(source) = find(context, from)? else { return Ok(Reply::Int(0)) };
     let there = source.contains(member);
     let target = find(context, to)?.is_some_and(|target| target.contains(member));
