@@ -14,6 +14,8 @@ pub struct Forms {
     pub set_listpack_value: usize,
     pub zset_listpack_entries: usize,
     pub zset_listpack_value: usize,
+    /// Items, or -1 to -5 for 4 to 64 KiB.
+    pub list_listpack_size: i64,
     pub hash_listpack_entries: usize,
     pub hash_listpack_value: usize,
 }
@@ -27,6 +29,7 @@ impl Forms {
             set_listpack_value: config.set_max_listpack_value as usize,
             zset_listpack_entries: config.zset_max_listpack_entries as usize,
             zset_listpack_value: config.zset_max_listpack_value as usize,
+            list_listpack_size: config.list_max_listpack_size,
             hash_listpack_entries: config.hash_max_listpack_entries as usize,
             hash_listpack_value: config.hash_max_listpack_value as usize,
         }

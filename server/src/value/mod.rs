@@ -24,7 +24,7 @@ pub use digest::Digest;
 pub use extended::Extended;
 pub use forms::Forms;
 pub use hash::{Hash, Pair};
-pub use list::{End, List};
+pub use list::{End, List, keep_alone};
 pub use set::{Member, Set};
 pub use sorted_set::{Bound, LexRange, ScoreRange, SortedSet};
 pub use stream::{Group, Id, Stream};
@@ -43,10 +43,10 @@ pub enum Value {
 
 impl Value {
     /// What `OBJECT ENCODING` answers.
-    pub fn encoding(&self) -> &'static str {
+    pub fn encoding(&self, forms: &Forms) -> &'static str {
         match self {
             Value::String(string) => string.encoding(),
-            Value::List(_) => "quicklist",
+            Value::List(list) => list.encoding(forms.list_listpack_size),
             Value::Set(set) => set.encoding(),
             Value::SortedSet(set) => set.encoding(),
             Value::Hash(hash) => hash.encoding(),

@@ -106,12 +106,10 @@ fn same_object(about: &str, ours: &Value, theirs: &Value) -> bool {
         // Whether a number is shared is a matter of the reference's memory.
         return matches!((ours, theirs), (Value::Int(1..), Value::Int(1..)));
     }
-    // Ours keeps all lists in one form, and deadlines of fields beside them.
+    // A list that became small again is told by what it holds, deadlines of fields that are gone are forgotten.
     let forms = (show(ours), show(theirs));
-    matches!(
-        (forms.0.as_str(), forms.1.as_str()),
-        ("\"quicklist\"" | "\"listpack\"", "\"listpack\"" | "\"listpackex\"")
-    )
+    matches!(forms.0.as_str(), "\"listpack\"")
+        && matches!(forms.1.as_str(), "\"quicklist\"" | "\"listpackex\"")
 }
 
 /// What an older reference answers otherwise than later versions, which ours follows.

@@ -6,7 +6,7 @@ use super::debug_samples;
 use crate::command::spec::{Acl, Grammar};
 use crate::command::{Args, Context, Flags, Handler, Order, Spec, Verdict, errors};
 use crate::resp::{Failure, Reply};
-use crate::value::{number, rdb};
+use crate::value::{self, number, rdb};
 
 pub static DEBUG: Spec = Spec {
     name: "debug",
@@ -63,6 +63,7 @@ fn debug(context: &mut Context<'_>, args: &Args<'_>) -> Result<Verdict, Failure>
         }
         (b"protocol", 3) => debug_samples::protocol(context, args.word(2)).map(Verdict::Reply),
         (b"populate", 3..=5) => debug_samples::populate(context, args).map(Verdict::Reply),
+        (b"quicklist-packed-threshold", 3) => keep_alone(args.word(2)).map(Verdict::Reply),
         (b"stringmatch-test", 2) => Ok(Verdict::Reply(debug_samples::match_patterns(context))),
         (b"help", 2) => Ok(Verdict::Reply(crate::command::help("DEBUG", HELP))),
         _ => {
@@ -93,6 +94,7 @@ fn allowed(context: &Context<'_>) -> bool {
 
 fn object(context: &mut Context<'_>, key: &[u8]) -> Result<Reply, Failure> {
     let now = (context.keyspace.now / 1000) as u32;
+    let forms = context.keyspace.forms;
     let entry = context.keyspace.find(context.client.db, key).ok_or(errors::NO_SUCH_KEY)?;
     let mut written = Vec::new();
     rdb::encode(&entry.value, &mut written);
@@ -100,9 +102,20 @@ fn object(context: &mut Context<'_>, key: &[u8]) -> Result<Reply, Failure> {
     let idle = now.wrapping_sub(entry.accessed);
     Ok(Reply::Status(format!(
         "Value at:0x0 refcount:1 encoding:{} serializedlength:{length} lru:{} lru_seconds_idle:{idle}",
-        entry.value.encoding(),
+        entry.value.encoding(&forms),
         entry.accessed
     )))
+}
+
+/// From how many bytes on an item of a list has a chunk of its own; 0 is as it was at first.
+fn keep_alone(size: &[u8]) -> Result<Reply, Failure> {
+    const NOT_SIZE: Failure =
+        Failure::new("ERR argument must be a memory value bigger than 1 and smaller than 4gb");
+    const MOST: u64 = (1 << 32) - (1 << 20);
+    let size = std::str::from_utf8(size).ok().and_then(crate::config::memory);
+    let size = size.filter(|size| *size <= MOST).ok_or(NOT_SIZE)?;
+    value::keep_alone(if size == 0 { usize::MAX } else { size as usize });
+    Ok(Reply::OK)
 }
 
 const HELP: &[&str] = &[
@@ -124,6 +137,9 @@ const HELP: &[&str] = &[
     "    Reply with a test value of the specified type. <type> can be: string,",
     "    integer, double, bignum, null, array, set, map, push, verbatim,",
     "    true, false.",
+    "QUICKLIST-PACKED-THRESHOLD <size>",
+    "    Sets the threshold for elements to be inserted as plain vs packed nodes",
+    "    Default value is 1GB, allows values up to 4GB. Setting to 0 restores to default.",
     "RELOAD",
     "    Write the whole data set as a snapshot does, and read it back.",
     "SET-ACTIVE-EXPIRE <0|1>",

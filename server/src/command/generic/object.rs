@@ -121,7 +121,8 @@ fn find<'a>(context: &'a mut Context<'_>, args: &Args<'_>) -> Option<&'a Entry> 
 }
 
 fn encoding(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {
-    Ok(find(context, args).map_or(Reply::Null, |entry| Reply::bulk(entry.value.encoding())))
+    let forms = context.keyspace.forms;
+    Ok(find(context, args).map_or(Reply::Null, |entry| Reply::bulk(entry.value.encoding(&forms))))
 }
 
 fn freq(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure> {

@@ -3,6 +3,8 @@
 //! Bytes are only ever added and cut off at the end of the buffer: a chunk that grows to the left keeps its items in
 //! reverse. So a push costs a copy of its item, at either end of a list, and a pop costs nothing.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bytes::Bytes;
 
 use super::End;
@@ -12,6 +14,15 @@ pub const BYTES_MAX: usize = 8 * 1024;
 
 /// Items in a chunk, so that many tiny ones stay quick to rebuild.
 const ITEMS_MAX: usize = 1024;
+
+/// Bytes from which an item has a chunk of its own, although there were room for it in another.
+static ALONE_MIN: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+/// Items of so many bytes that are added from now on have a chunk of their own. It is for all lists: suites that test
+/// what becomes of large items make small ones large by it.
+pub fn keep_alone(bytes: usize) {
+    ALONE_MIN.store(bytes, Ordering::Relaxed);
+}
 
 #[derive(Debug, Clone, Default)]
 pub struct Chunk {
@@ -51,6 +62,7 @@ impl Chunk {
         self.reversed == (end == End::Left)
             && self.bytes.len() + size <= BYTES_MAX
             && self.ends.len() < ITEMS_MAX
+            && self.bytes.len().max(size) < ALONE_MIN.load(Ordering::Relaxed)
     }
 
     fn add(&mut self, item: &[u8]) {

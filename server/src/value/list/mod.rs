@@ -9,6 +9,8 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use super::rdb::listpack::Listpack;
+pub use chunk::keep_alone;
 use chunk::{BYTES_MAX, Chunk};
 
 /// One end of a list.
@@ -31,6 +33,27 @@ impl List {
 
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// What `OBJECT ENCODING` answers: while Redis would keep a list that came to hold these items in one listpack, its
+    /// name. `most` is the limit as `list-max-listpack-size` has it: items, or -1 to -5 for 4 to 64 KiB.
+    pub fn encoding(&self, most: i64) -> &'static str {
+        const SIZES: [usize; 5] = [4 << 10, 8 << 10, 16 << 10, 32 << 10, 64 << 10];
+        let fits = match usize::try_from(most) {
+            Ok(items) => self.len <= items.max(1),
+            Err(_) => {
+                let bytes = SIZES[most.unsigned_abs().min(5) as usize - 1];
+                let mut packed = Listpack::default();
+                self.iter().all(|item| {
+                    let room = packed.as_bytes().len() + item.len() <= bytes;
+                    if room {
+                        packed.push(item);
+                    }
+                    room
+                })
+            }
+        };
+        if fits { "listpack" } else { "quicklist" }
     }
 
     /// Bytes that it takes beyond those of the structure itself.
