@@ -50,6 +50,8 @@ impl Engine {
     /// A command ran: if its client tracks, what it read is remembered.
     pub(super) fn remember(&mut self, client: &mut Client, spec: &Spec, request: Request<'_>) {
         let Some(tracking) = &mut client.tracking else { return };
+        // It may have begun within the transaction that goes on.
+        self.keyspace.tracking = true;
         // Of a script, the commands that it runs tell what it reads.
         let reads = spec.flags.has(Flags::READONLY) && !super::script::is_script(spec);
         if reads && !spec.flags.has(Flags::PUBSUB) && tracking.remembers() {

@@ -10,7 +10,6 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use botellier_server::engine::Progress;
-use botellier_server::resp::Protocol;
 use botellier_server::session::ClientId;
 
 use crate::agree::Judge;
@@ -18,6 +17,7 @@ use crate::case::{CONNECTIONS, Case, Step};
 use crate::data::Picture;
 use crate::oracle::{Connection, Ours, Redis, Shape, Value, is_timeout, now, reply, request, show};
 use crate::shapes::USERS;
+use crate::unfit::Situation;
 
 /// How long the time that passes after some commands is, in milliseconds.
 pub const PAUSE_MS: u64 = 4;
@@ -134,7 +134,12 @@ impl<'a> Bout<'a> {
 
     fn steps(&mut self, steps: &[Step]) -> Result<(), Difference> {
         for step in steps {
-            if self.seats[step.connection].waits || self.is_unfit(step) {
+            let clients = &self.ours.engine.clients;
+            let waiting = self.seats.iter().any(|seat| seat.waits);
+            let unfit = clients.get(self.seats[step.connection].id).is_some_and(|client| {
+                Situation { step, client, clients, waiting, old: self.judge.old }.is_unfit()
+            });
+            if self.seats[step.connection].waits || unfit {
                 continue;
             }
             // Who is killed is told no more than what was sent before. Redis 8.0 forgets to answer an AUTH that fails if it
@@ -169,56 +174,6 @@ impl<'a> Bout<'a> {
         self.settle()?;
         self.nothing_more()?;
         self.picture.compare(&mut self.ours, self.redis, self.judge, &self.settings)
-    }
-
-    /// Whether both sides may differ after a step although neither is wrong.
-    fn is_unfit(&self, step: &Step) -> bool {
-        let Some(client) = self.ours.engine.clients.get(self.seats[step.connection].id) else { return false };
-        let (name, second) = (step.words[0].as_str(), step.words.get(1).map(String::as_str));
-        // In the reply of EXEC, Redis counts wrongly what it confirms, says nothing after it deleted its own user or (8.0) did not log in, and goes
-        // on in another protocol, so that no client can read it. What ends before EXEC must not be timed.
-        let unread =
-            name.contains("SUBSCRIBE") || matches!(name, "HELLO" | "AUTH") || second == Some("DELUSER");
-        if client.transaction.is_some() && (unread || step.pause) {
-            return true;
-        }
-        // An older reference puts messages right into the replies of EXEC and ZMPOP, takes all keys of a script for read when it reads
-        // one, and does not look at the rights of who waited again.
-        let hears = client.subscriptions() > 0 && client.protocol == Protocol::Resp3;
-        let script = matches!(name, "EVAL" | "EVALSHA" | "EVAL_RO" | "EVALSHA_RO" | "FCALL" | "FCALL_RO");
-        let rights = second == Some("SETUSER") && self.seats.iter().any(|seat| seat.waits);
-        if self.judge.old
-            && (hears && matches!(name, "MULTI" | "ZMPOP") || client.tracking.is_some() && script || rights)
-        {
-            return true;
-        }
-        // Nor does it make a consumer that gets nothing, which others may hear of.
-        let heard =
-            |seat: &Seat| self.ours.engine.clients.get(seat.id).is_some_and(|it| it.subscriptions() > 0);
-        if self.judge.old
-            && name == "XREADGROUP"
-            && (client.transaction.is_some() || self.seats.iter().any(heard))
-        {
-            return true;
-        }
-        // A newer one looks at all keys of whoever is served again, and takes a negative offset for one from the other end if
-        // the sorted set is large.
-        let several = name.starts_with('B') && name.contains("POP") && step.words.len() > 3;
-        let negative = |words: &[String]| words[0].eq_ignore_ascii_case("LIMIT") && words[1].starts_with('-');
-        let backwards =
-            name.starts_with('Z') && name.contains("RANGE") && step.words.windows(2).any(negative);
-        // Nor does it serve anybody when a sorted set takes the place of something else, and a cursor that is no number spoils
-        // its next SORT.
-        let replaced =
-            name.starts_with('Z') && name.ends_with("STORE") && self.seats.iter().any(|seat| seat.waits);
-        let spoiled = name.contains("SCAN") && step.words.iter().any(|word| word == "99999999999999999999");
-        if !self.judge.old && (several || backwards || replaced || spoiled) {
-            return true;
-        }
-        // When the last one who tracks no longer does, ours forgets what all of them read; Redis does not.
-        let leaves = name == "RESET"
-            || (second, step.words.get(2).map(String::as_str)) == (Some("TRACKING"), Some("OFF"));
-        leaves && client.tracking.is_some() && self.ours.engine.clients.tracking.counts()[0] == 1
     }
 
     /// Run a command by our engine, and keep it for the reference.

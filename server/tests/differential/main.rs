@@ -21,6 +21,7 @@ mod oracle;
 mod random;
 mod shapes;
 mod shrink;
+mod unfit;
 
 use std::time::{Duration, Instant};
 

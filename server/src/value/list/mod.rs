@@ -39,19 +39,18 @@ impl List {
     /// name. `most` is the limit as `list-max-listpack-size` has it: items, or -1 to -5 for 4 to 64 KiB.
     pub fn encoding(&self, most: i64) -> &'static str {
         const SIZES: [usize; 5] = [4 << 10, 8 << 10, 16 << 10, 32 << 10, 64 << 10];
-        let fits = match usize::try_from(most) {
-            Ok(items) => self.len <= items.max(1),
-            Err(_) => {
-                let bytes = SIZES[most.unsigned_abs().min(5) as usize - 1];
-                let mut packed = Listpack::default();
-                self.iter().all(|item| {
-                    let room = packed.as_bytes().len() + item.len() <= bytes;
-                    if room {
-                        packed.push(item);
-                    }
-                    room
-                })
-            }
+        let fits = if let Ok(items) = usize::try_from(most) {
+            self.len <= items.max(1)
+        } else {
+            let bytes = SIZES[most.unsigned_abs().min(5) as usize - 1];
+            let mut packed = Listpack::default();
+            self.iter().all(|item| {
+                let room = packed.as_bytes().len() + item.len() <= bytes;
+                if room {
+                    packed.push(item);
+                }
+                room
+            })
         };
         if fits { "listpack" } else { "quicklist" }
     }
