@@ -239,13 +239,13 @@ impl Engine {
             Err(failure) => return (failure.into(), 0),
         };
         client.command = spec.full_name;
+        if let Err((denied, _)) = self.permit(client, (spec, skip), request, "multi") {
+            return (changed_rights(denied), 0);
+        }
         if let crate::command::Handler::Engine(own) = spec.handler {
             // Only UNWATCH is queued of the engine's own; its watches are gone already.
             debug_assert_eq!(own, Own::Unwatch);
             return (Reply::OK, 0);
-        }
-        if let Err((denied, _)) = self.permit(client, (spec, skip), request, "multi") {
-            return (changed_rights(denied), 0);
         }
         let (db, queued) = (client.db, client.out.len());
         let verdict = self.call(client, spec, skip, request, false, None);
