@@ -131,6 +131,8 @@ pub struct Server {
     /// Bytes of the log that are in memory, and its first offset.
     pub log_memory: u64,
     pub log_start: u64,
+    /// The disk has no room for it, so that no write is taken.
+    pub log_full: bool,
     /// Messages that the leader shall publish: requests for it, whose replies nobody waits for.
     pub outgoing: Vec<[bytes::Bytes; 3]>,
     /// Bytes that the process had taken when it began, and the most that were seen since.
@@ -230,6 +232,7 @@ impl Server {
             errands: Vec::new(),
             persistence: Persistence::new(),
             scripts: ScriptFigures::default(),
+            log_full: false,
             log_memory: 0,
             log_start: 0,
             outgoing: Vec::new(),

@@ -72,7 +72,7 @@ impl Engine {
                 sender.push(message, after);
             } else if let Some(client) = self.clients.get_mut(id).filter(|client| !client.killed) {
                 client.push(message, after);
-                if over(client, limit) {
+                if client.subscriptions() > 0 && over(client, limit) {
                     client.kill();
                     self.server.errands.push(Errand::Kill { id });
                     self.server.observed.metrics.output_limit_closed.add(1);

@@ -542,22 +542,21 @@ impl Engine {
     pub fn replay(&mut self, time_ms: u64, payload: &[u8]) -> Result<(), crate::keyspace::EffectError> {
         self.keyspace.hears = true;
         self.keyspace.replay(time_ms, payload)?;
-        if !self.keyspace.events.is_empty() {
-            self.publish_events();
-            self.deliver(&mut Client::new(0, String::new(), String::new()), 0);
-        }
-        self.follow_users(None);
-        if !self.server.errands.is_empty() {
-            self.run_errands();
-        }
+        self.publish_events();
         let touched = std::mem::take(&mut self.keyspace.touched);
-        if !(self.watchers.is_empty() && self.clients.tracking.is_idle()) {
+        let looked_at = !(self.watchers.is_empty() && self.clients.tracking.is_idle());
+        if looked_at || self.server.pubsub.has_mail() {
             let mut nobody = Client::new(0, String::new(), String::new());
             for touched in &touched {
                 self.watchers.touched(touched, &self.keyspace, &mut self.clients, &mut nobody);
             }
             self.invalidate(&touched, None, &mut nobody);
             self.broadcast(&mut nobody);
+            self.deliver(&mut nobody, 0);
+        }
+        self.follow_users(None);
+        if !self.server.errands.is_empty() {
+            self.run_errands();
         }
         Ok(())
     }

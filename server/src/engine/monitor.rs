@@ -142,38 +142,40 @@ impl Engine {
         for (id, keys) in self.clients.tracking.broadcasts(|id| quiet.contains(&id)) {
             self.tell(id, Stale::Keys(keys), current);
         }
+        let after = self.newest();
+        self.deliver(current, after);
     }
 
     /// Tell a client, or the one that it redirects to, what is stale: as soon as what made it so is committed.
     fn tell(&mut self, id: ClientId, stale: Stale, current: &mut Client) {
-        let after = self.newest();
         let Some(client) = find(&mut self.clients, id, current) else { return };
         let redirect = client.tracking.as_ref().and_then(|tracking| tracking.redirect);
         let to = redirect.unwrap_or(id);
         if let Some(listener) = find(&mut self.clients, to, current) {
-            let message = if listener.protocol == Protocol::Resp3 {
-                vec![Reply::bulk(INVALIDATE), reply(stale)]
+            if listener.protocol == Protocol::Resp3 {
+                self.send(to, vec![Reply::bulk(INVALIDATE), reply(stale)], current);
             } else if redirect.is_some() && listener.subscriptions() > 0 {
-                vec![Reply::bulk("message"), Reply::bulk(CHANNEL), reply(stale)]
-            } else {
-                return;
-            };
-            // Within a transaction, what others were sent before waits for its end, and so does this.
-            if self.server.pubsub.has_mail() && to != current.id {
-                self.server.pubsub.post(to, Reply::Push(message));
-            } else if let Some(listener) = find(&mut self.clients, to, current) {
-                listener.push(Reply::Push(message), after);
+                self.send(to, vec![Reply::bulk("message"), Reply::bulk(CHANNEL), reply(stale)], current);
             }
-            return;
-        }
-        if let Some(client) = find(&mut self.clients, id, current) {
+        } else if let Some(client) = find(&mut self.clients, id, current) {
             if let Some(tracking) = &mut client.tracking {
                 tracking.broken = true;
             }
             if client.protocol == Protocol::Resp3 {
                 let broken = vec![Reply::bulk("tracking-redir-broken"), Reply::Int(to as i64)];
-                client.push(Reply::Push(broken), after);
+                self.send(id, broken, current);
             }
+        }
+    }
+
+    /// Others get it with all that they are sent, in one order, when what was written so far is in the log.
+    fn send(&mut self, to: ClientId, message: Vec<Reply>, current: &mut Client) {
+        let message = Reply::Push(message);
+        if to == current.id {
+            let after = self.newest();
+            current.push(message, after);
+        } else {
+            self.server.pubsub.post(to, message);
         }
     }
 }

@@ -56,7 +56,9 @@ impl Engine {
         self.keyspace = keyspace;
         self.torn = false;
         if !self.clients.tracking.is_idle() {
-            self.forget_all(&mut Client::new(0, String::new(), String::new()));
+            let mut nobody = Client::new(0, String::new(), String::new());
+            self.forget_all(&mut nobody);
+            self.deliver(&mut nobody, 0);
         }
         self.users_replaced();
     }

@@ -157,6 +157,38 @@ fn a_message_waits_for_what_its_sender_wrote_before() {
     assert_eq!(after, [server.engine.clients.get(a).unwrap().written, 0]);
 }
 
+#[test]
+fn nobody_is_told_what_is_stale_before_it_is_committed() {
+    let mut server = Server::new();
+    let (a, b, c) = (server.client(), server.client(), server.client());
+    for client in [a, b] {
+        server.say(client, "HELLO 3");
+        server.say(client, "CLIENT TRACKING ON");
+        server.say(client, "GET k");
+        server.hear(client);
+    }
+    let role = crate::command::server::Role::Leader;
+    server.engine.set_status(crate::command::server::Status { role, ..Default::default() });
+    server.engine.journal = Box::new(Lagging::default());
+    server.engine.execute(b, &Batch::of(&["SET", "k", "v"]), 0, server.now);
+    let written = server.engine.clients.get(b).unwrap().written;
+    assert!(written > 0);
+    for (client, told) in [(a, 1), (b, 2)] {
+        let mut out = Vec::new();
+        server.engine.output(client, &mut out);
+        assert_eq!(out.iter().map(|out| out.after).collect::<Vec<_>>(), vec![written; told]);
+    }
+    // That a string grew, though nothing in it changed, is seen by who reads it.
+    server.engine.replicated = true;
+    let grow = ["BITFIELD", "n", "OVERFLOW", "FAIL", "INCRBY", "u8", "8", "-1"];
+    server.engine.execute(b, &Batch::of(&grow), 0, server.now);
+    let written = server.engine.clients.get(b).unwrap().written;
+    server.engine.execute(c, &Batch::of(&["STRLEN", "n"]), 0, server.now);
+    let mut out = Vec::new();
+    server.engine.output(c, &mut out);
+    assert_eq!(out.last().map(|out| out.after), Some(written));
+}
+
 /// A journal in which nothing is ever committed.
 #[derive(Default)]
 struct Lagging(Forgetful);

@@ -225,11 +225,15 @@ impl Keyspace {
         self.note_new();
     }
 
-    /// Make a change that nobody is to hear of.
-    pub fn change_unseen(&mut self, effect: &Effect<'_>) {
-        let tracking = std::mem::replace(&mut self.tracking, false);
+    /// Make a change that is none for who watches the key or holds a copy of it.
+    pub fn change_beside(&mut self, effect: &Effect<'_>) {
+        let before = self.touched.len();
         self.change(effect);
-        self.tracking = tracking;
+        for touched in &mut self.touched[before..] {
+            if let Touched::Key { db, key, .. } = touched {
+                *touched = Touched::Beside { db: *db, key: key.clone(), wakes: false };
+            }
+        }
     }
 
     /// Apply the effects of a record that is in the log already. Time goes on with it, so that a later leader's clock is

@@ -161,6 +161,7 @@ fn publish(node: &Node, engine: &mut Engine) -> Arc<Config> {
     engine.server.status.committed = node.net.gate.committed().min(engine.server.status.offset);
     engine.server.log_memory = node.log.memory_bytes();
     engine.server.log_start = node.log.start();
+    engine.server.log_full = node.log.is_full();
     engine.server.status.lease_ms = node.net.gate.lease_left_ms().map_or(-1, |left| left as i64);
     metrics.log_end_offset.set(engine.server.status.offset);
     metrics.commit_offset.set(engine.server.status.committed);

@@ -221,7 +221,11 @@ impl Client {
         if reply != Reply::None && self.reply_mode == ReplyMode::On {
             self.out.push(Out { reply, after, protocol: self.protocol });
         }
-        self.out.append(&mut self.late);
+        for mut out in self.late.drain(..) {
+            // What it tells of is not in the log before the command ends.
+            out.after = out.after.max(after);
+            self.out.push(out);
+        }
     }
 
     /// Queue the reply to a command that had to wait, and wake the connection.

@@ -182,7 +182,7 @@ fn bitfield(context: &mut Context<'_>, args: &Args<'_>) -> Result<Reply, Failure
         grown = length <= last;
         if grown {
             let grown = Effect::SetRange { db: context.client.db, key, offset: last + 1, value: &[] };
-            context.keyspace.change_unseen(&grown);
+            context.keyspace.change_beside(&grown);
         } else {
             context.keyspace.loosen(context.client.db, key);
         }

@@ -90,6 +90,8 @@ pub fn memory(context: &mut Context<'_>, lines: &mut Lines) {
     lines.add("allocator_allocated", used);
     lines.add("allocator_active", memory.resident_bytes);
     lines.add("allocator_resident", memory.resident_bytes);
+    lines.add("allocator_frag_ratio", format!("{:.2}", memory.resident_bytes as f64 / used.max(1) as f64));
+    lines.add("allocator_frag_bytes", memory.resident_bytes as i64 - used as i64);
     lines.bytes("total_system_memory", process::system_memory_bytes());
     let scripts = context.server.scripts;
     lines.bytes("used_memory_lua", scripts.interpreter_bytes);
@@ -137,6 +139,7 @@ pub fn persistence(context: &mut Context<'_>, lines: &mut Lines) {
     lines.add("aof_enabled", u8::from(server.config.appendonly));
     lines.add("aof_rewrite_in_progress", 0);
     lines.add("aof_rewrite_scheduled", u8::from(state.again));
+    lines.add("aof_last_write_status", if server.log_full { "err" } else { "ok" });
     if server.config.appendonly {
         lines.add("aof_current_size", server.observed.metrics.log_bytes.get());
     }
