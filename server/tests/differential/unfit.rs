@@ -47,7 +47,9 @@ impl Situation<'_> {
     /// When the last one who tracks no longer does, ours forgets what all of them read; Redis does not.
     fn is_the_last_to_track(&self) -> bool {
         let leaves = self.name() == "RESET" || (self.word(1), self.word(2)) == ("TRACKING", "OFF");
-        leaves && self.client.tracking.is_some() && self.clients.tracking.counts()[0] == 1
+        let ends_another = matches!(self.word(1), "DELUSER" | "SETUSER" | "KILL");
+        let one = self.clients.tracking.counts()[0] == 1;
+        one && (leaves && self.client.tracking.is_some() || ends_another)
     }
 
     fn of_old(&self) -> bool {
