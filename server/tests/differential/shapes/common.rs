@@ -30,8 +30,13 @@ pub fn word(random: &mut Random, kind: &str) -> Option<String> {
                 "9000000000000000000",
             ]),
             1 => random.word(&["33177117420", "33177117420000"]),
-            // Relative ones far enough from each other that milliseconds between the servers change nothing.
-            _ => (100_000 + random.below(1_000_000_000) * 10).to_string(),
+            _ => distant(random, 0),
+        },
+        // From now: no two so near to each other that milliseconds between the servers decide which is later.
+        "span" => match random.below(4) {
+            0 => random.word(&["0", "-1", "x", "9223372036854775807"]),
+            1 => distant(random, 9_000_000_000_000_000_000),
+            _ => distant(random, 0),
         },
         "db" => random.word(&["0", "0", "0", "1", "1", "15", "16", "-1", "x", "4294967296"]),
         "option" => random.word(&["NX", "XX", "GET", "EX", "PX", "EXAT", "PXAT", "KEEPTTL", "PERSIST", "xx"]),
@@ -67,4 +72,8 @@ pub fn word(random: &mut Random, kind: &str) -> Option<String> {
         "connection" => format!("<id {}>", random.below(crate::case::CONNECTIONS)),
         _ => return None,
     })
+}
+
+fn distant(random: &mut Random, from: usize) -> String {
+    (from + 100_000 + random.below(1_000_000_000) * 10).to_string()
 }

@@ -30,7 +30,7 @@ const SHAPES: &[&str] = &[
     "HSCAN hash|key int",
     "OBJECT ENCODING hash",
     "HEXPIRE hash|any later [condition] FIELDS 2 member member",
-    "HEXPIRE hash|any time [condition] FIELDS 1|2|x member [member]",
+    "HEXPIRE hash|any span [condition] FIELDS 1|2|x member [member]",
     "HPEXPIRE hash later [condition] FIELDS 3 member member member",
     "HEXPIREAT hash 33177117420 [condition] FIELDS 1 member",
     "HPEXPIREAT hash 33177117420000|0|1 [condition] FIELDS 1 member",
