@@ -178,9 +178,9 @@ impl Store {
             .ok_or_else(|| "no tools pod there".to_owned())
     }
 
-    /// A command in a tools pod on any node but `avoided`, with the store's password in its environment.
-    pub fn in_cluster(&self, avoided: &str, command: &[&str]) -> Result<Command, String> {
-        let pod = self.tools_pod(|node| node != avoided)?;
+    /// A command in a tools pod on a node that suits, with the store's password in its environment.
+    pub fn in_cluster(&self, suits: impl Fn(&str) -> bool, command: &[&str]) -> Result<Command, String> {
+        let pod = self.tools_pod(suits)?;
         let password = format!("REDISCLI_AUTH={}", self.password()?);
         let prefix = ["exec", "-i", &pod, "--", "env", &password];
         Ok(self.tools.command(&[&prefix, command].concat()))
@@ -191,13 +191,19 @@ impl Store {
         format!("{NAME}.{}.svc", self.kubectl.namespace())
     }
 
+    /// The answer to a command that goes through the Service; an error if it is one.
     pub fn redis_cli(&self, command: &[&str]) -> Result<String, String> {
+        self.redis_cli_at(|_| true, command)
+    }
+
+    /// The same, said on a node that suits.
+    pub fn redis_cli_at(&self, suits: impl Fn(&str) -> bool, command: &[&str]) -> Result<String, String> {
         let host = self.host();
-        let mut process = self.in_cluster("", &[&["redis-cli", "-h", &host], command].concat())?;
+        let mut process = self.in_cluster(suits, &[&["redis-cli", "-e", "-h", &host], command].concat())?;
         let output = process.output().map_err(|error| error.to_string())?;
-        let said =
-            String::from_utf8_lossy(if output.status.success() { &output.stdout } else { &output.stderr });
-        if output.status.success() { Ok(said.trim().to_owned()) } else { Err(said.trim().to_owned()) }
+        let [answer, complaint] =
+            [&output.stdout, &output.stderr].map(|said| String::from_utf8_lossy(said).trim().to_owned());
+        if output.status.success() { Ok(answer) } else { Err(format!("{answer}{complaint}")) }
     }
 
     /// Scales the operator and waits until it is so.

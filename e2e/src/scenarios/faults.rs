@@ -1,10 +1,13 @@
 //! Things that break while a writer writes.
 
 use super::{Outcome, ready, under_writes};
+use crate::kubectl::wait_for;
 use crate::store::{NAME, Store};
+use std::time::{Duration, Instant};
 
 const SERVER: &str = "server";
 const OPERATOR_REPLICAS: u32 = 2;
+const ROUTED_TIME_MAX: Duration = Duration::from_mins(2);
 
 pub fn kill_leader(store: &Store) -> Outcome {
     let leader = ready(store)?;
@@ -49,13 +52,25 @@ pub fn zookeeper_member(store: &Store) -> Outcome {
     })
 }
 
-/// The node comes back whatever happens, so that later scenarios have it.
+/// The node comes back whatever happens, so that later scenarios have it. Then its own clients, too, are to find the new
+/// leader: its routes are as old as the cut until it hears from Kubernetes again.
 pub fn cut_node(store: &Store) -> Outcome {
     let leader = ready(store)?;
-    under_writes(store, "cut-node", &leader.node, |session| {
+    let mut routed_after = Duration::ZERO;
+    let figures = under_writes(store, "cut-node", &leader.node, |session| {
         store.cut(&leader.node)?;
         let moved = store.wait_leader_after(leader.epoch).and_then(|_| session.wait_served());
         store.plug(&leader.node)?;
-        moved
-    })
+        moved?;
+        let back = Instant::now();
+        wait_for("a write from the node that was cut off", ROUTED_TIME_MAX, || {
+            store.redis_cli_at(|node| node == leader.node, &["SET", "back", "yes"])
+        })?;
+        routed_after = back.elapsed();
+        Ok(())
+    })?;
+    Ok(format!(
+        "{figures}; clients on that node served {:.1} s after it was back",
+        routed_after.as_secs_f64()
+    ))
 }

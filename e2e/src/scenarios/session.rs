@@ -28,7 +28,7 @@ impl Session {
         let run = format!("{run}-{}", now.as_millis());
         let address = format!("{}:6379", store.host());
         let arguments = ["botellier-e2e", "write", "--address", &address, "--run", &run];
-        let mut command = store.in_cluster(avoided, &arguments)?;
+        let mut command = store.in_cluster(|node| node != avoided, &arguments)?;
         let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
