@@ -60,25 +60,24 @@ pub type Records = Arc<Mutex<Vec<(u64, Vec<u8>)>>>;
 #[derive(Debug, Default)]
 pub struct Keeping {
     pub records: Records,
-    end: Offset,
+    beside: Forgetful,
 }
 
 impl Journal for Keeping {
     fn append(&mut self, time_ms: u64, payload: &[u8]) -> Offset {
         self.records.lock().push((time_ms, payload.to_vec()));
-        self.end += payload.len() as Offset;
-        self.end
+        self.beside.append(time_ms, payload)
     }
 
     fn end(&self) -> Offset {
-        self.end
+        self.beside.end()
     }
 
     fn committed(&self) -> Offset {
-        self.end
+        self.beside.committed()
     }
 
     fn refusal(&self) -> Option<Failure> {
-        None
+        self.beside.refusal()
     }
 }

@@ -29,8 +29,12 @@ impl Judge {
                     .zip(ours.iter().zip(theirs))
                     .all(|(words, (ours, theirs))| self.agree(words, &[], ours, theirs));
         }
-        let with_age = if self.old { agree_with_old } else { agree_with_new };
-        agree_at_all(&name, words, ours, theirs) || with_age(&name, words, ours, theirs)
+        let with_age = if self.old {
+            agree_with_old(&name, words, ours, theirs)
+        } else {
+            agree_with_new(&name, ours, theirs)
+        };
+        with_age || agree_at_all(&name, words, ours, theirs)
     }
 }
 
@@ -107,9 +111,7 @@ fn same_object(about: &str, ours: &Value, theirs: &Value) -> bool {
         return matches!((ours, theirs), (Value::Int(1..), Value::Int(1..)));
     }
     // A list that became small again is told by what it holds, deadlines of fields that are gone are forgotten.
-    let forms = (show(ours), show(theirs));
-    matches!(forms.0.as_str(), "\"listpack\"")
-        && matches!(forms.1.as_str(), "\"quicklist\"" | "\"listpackex\"")
+    show(ours) == "\"listpack\"" && matches!(show(theirs).as_str(), "\"quicklist\"" | "\"listpackex\"")
 }
 
 /// What an older reference answers otherwise than later versions, which ours follows.
@@ -156,7 +158,7 @@ fn agree_with_old(name: &str, words: &[String], ours: &Value, theirs: &Value) ->
 }
 
 /// Where a newer reference has its own ways that ours does not follow.
-fn agree_with_new(name: &str, _: &[String], ours: &Value, theirs: &Value) -> bool {
+fn agree_with_new(name: &str, ours: &Value, theirs: &Value) -> bool {
     match name {
         // Of the shortest digits of a number that read back the same, it does not always take the nearest.
         "ZSCAN" => scanned(ours) == scanned(theirs),

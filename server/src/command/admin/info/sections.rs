@@ -90,8 +90,10 @@ pub fn memory(context: &mut Context<'_>, lines: &mut Lines) {
     lines.add("allocator_allocated", used);
     lines.add("allocator_active", memory.resident_bytes);
     lines.add("allocator_resident", memory.resident_bytes);
-    lines.add("allocator_frag_ratio", format!("{:.2}", memory.resident_bytes as f64 / used.max(1) as f64));
-    lines.add("allocator_frag_bytes", memory.resident_bytes as i64 - used as i64);
+    let fragmented = format!("{:.2}", memory.resident_bytes as f64 / used.max(1) as f64);
+    let fragmented_bytes = memory.resident_bytes as i64 - used as i64;
+    lines.add("allocator_frag_ratio", &fragmented);
+    lines.add("allocator_frag_bytes", fragmented_bytes);
     lines.bytes("total_system_memory", process::system_memory_bytes());
     let scripts = context.server.scripts;
     lines.bytes("used_memory_lua", scripts.interpreter_bytes);
@@ -106,9 +108,8 @@ pub fn memory(context: &mut Context<'_>, lines: &mut Lines) {
     lines.bytes("maxmemory", config.maxmemory);
     let policy = crate::config::find("maxmemory-policy").map(|setting| (setting.show)(&config));
     lines.add("maxmemory_policy", policy.unwrap_or_default());
-    let fragmented = memory.resident_bytes as f64 / used.max(1) as f64;
-    lines.add("mem_fragmentation_ratio", format!("{fragmented:.2}"));
-    lines.add("mem_fragmentation_bytes", memory.resident_bytes as i64 - used as i64);
+    lines.add("mem_fragmentation_ratio", fragmented);
+    lines.add("mem_fragmentation_bytes", fragmented_bytes);
     // What the log keeps in memory is not the data's fault.
     lines.add("mem_not_counted_for_evict", context.server.log_memory);
     lines.add("mem_replication_backlog", context.server.log_memory);
