@@ -43,6 +43,7 @@ const OURS: &[&str] = &[
     "node-id",
     "replica-forward-writes",
     "replication-port",
+    "leader-port",
     "requirepass-file",
     "set-max-listpack-entries",
     "set-max-listpack-value",

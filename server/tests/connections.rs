@@ -9,7 +9,7 @@ use std::time::Duration;
 use botellier_server::command::server::{Role, Status};
 use botellier_server::config::Config;
 use botellier_server::engine::{Engine, Forgetful, Journal};
-use botellier_server::net::{Net, Pool, Workers, now_ms, serve};
+use botellier_server::net::{Door, Net, Pool, Workers, now_ms, serve};
 use botellier_server::replication::gate::Gate;
 use botellier_server::resp::Failure;
 use botellier_server::session::Offset;
@@ -66,9 +66,7 @@ impl Server {
             workers: Workers::here(),
             leader: Pool::default(),
         });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        tokio::spawn(serve(net.clone(), listener));
+        let port = listen(&net, Door::Always).await;
         let ticked = net.clone();
         tokio::spawn(async move {
             loop {
@@ -101,6 +99,13 @@ impl Server {
         };
         tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the condition comes true");
     }
+}
+
+async fn listen(net: &Arc<Net>, door: Door) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(serve(net.clone(), listener, door));
+    port
 }
 
 struct Peer(TcpStream);
@@ -342,6 +347,29 @@ async fn held_replies_of_a_lost_leadership_are_never_sent() {
     let told = String::from_utf8(waiting.rest().await).unwrap();
     assert!(told.starts_with("-UNBLOCKED force unblock from blocking operation"), "{told}");
     server.until(|engine| engine.clients.is_empty()).await;
+}
+
+#[tokio::test]
+async fn who_comes_by_an_old_route_to_the_leader_is_sent_away() {
+    let (server, _) = Server::leader().await;
+    let port = listen(&server.net, Door::WhileLeading).await;
+    let come = async || Peer(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+    let mut peer = come().await;
+    peer.send("PING\r\n").await;
+    peer.expect("+PONG\r\n").await;
+    {
+        let mut engine = server.net.engine.lock();
+        engine.close_clients();
+        engine.set_status(Status { role: Role::Synced, epoch: 2, ..Status::default() });
+    }
+    assert_eq!(peer.rest().await, b"");
+    let mut late = come().await;
+    let read = tokio::time::timeout(Duration::from_secs(20), late.0.read(&mut [0; 16])).await;
+    assert_eq!(read.unwrap().unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    server.until(|engine| engine.clients.is_empty()).await;
+    let mut reader = server.connect().await;
+    reader.send("PING\r\n").await;
+    reader.expect("+PONG\r\n").await;
 }
 
 #[tokio::test]

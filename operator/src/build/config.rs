@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use super::{fingerprint, metadata};
 use crate::crd::Durability;
 use crate::crd::names::{
-    CLIENT_PORT, Component, METRICS_PORT, PASSWORD_KEY, REPLICATION_PORT, config_map as name,
+    CLIENT_PORT, Component, LEADER_PORT, METRICS_PORT, PASSWORD_KEY, REPLICATION_PORT, config_map as name,
 };
 use crate::validate::Prepared;
 
@@ -41,6 +41,7 @@ fn render(prepared: &Prepared) -> String {
     let mut text = format!(
         "# Written by the operator from spec; changes made here are overwritten.\n\
          port {CLIENT_PORT}\n\
+         leader-port {LEADER_PORT}\n\
          bind 0.0.0.0 ::\n\
          dir {DATA_DIR}\n\
          replication-port {REPLICATION_PORT}\n\

@@ -1,9 +1,13 @@
 //! The leader's EndpointSlice without its endpoints: those, and the epoch, belong to whoever leads.
+//!
+//! It leads to a port at which a node serves only while it leads. A node that was cut off routes by what it knew before,
+//! and the connection table of any node may send a new connection where an earlier one was going: who arrives at a former
+//! leader in such a way is sent away, and tries again.
 
 use k8s_openapi::api::discovery::v1::{EndpointPort, EndpointSlice};
 
 use super::{Child, metadata};
-use crate::crd::names::{self, CLIENT_PORT, Component};
+use crate::crd::names::{self, Component, LEADER_PORT};
 use crate::error::Error;
 use crate::validate::Prepared;
 
@@ -18,7 +22,7 @@ pub fn leader(prepared: &Prepared, family: &str) -> Result<Child, Error> {
         address_type: family.to_owned(),
         ports: Some(vec![EndpointPort {
             name: Some("redis".to_owned()),
-            port: Some(CLIENT_PORT),
+            port: Some(LEADER_PORT),
             protocol: Some("TCP".to_owned()),
             ..EndpointPort::default()
         }]),

@@ -120,6 +120,7 @@ fn server(prepared: &Prepared) -> Container {
         ]),
         ports: Some(vec![
             port("redis", names::CLIENT_PORT),
+            port("leader", names::LEADER_PORT),
             port("replication", names::REPLICATION_PORT),
             port("metrics", names::METRICS_PORT),
         ]),

@@ -170,12 +170,12 @@ fn member(prepared: &Prepared, ensemble: &Ensemble) -> Container {
 
 fn static_configuration() -> String {
     [
-        // Sessions of 2 to 20 s.
-        "tickTime=1000",
-        "initLimit=20",
-        // A leader that is cut off is given up after three ticks.
-        "syncLimit=3",
-        "cnxTimeout=2000",
+        // Sessions of 1 to 10 s.
+        "tickTime=500",
+        "initLimit=40",
+        // A leader that is cut off is given up after four ticks: a failover of the store may have to wait for that.
+        "syncLimit=4",
+        "cnxTimeout=1000",
         "dataDir=/data/zookeeper",
         "standaloneEnabled=false",
         "reconfigEnabled=true",

@@ -77,8 +77,8 @@ pub struct BotellierSpec {
             .message("names of directives are lower-case letters, digits and '-'"),
         validation = Rule::new(
             "self.all(k, !(k in ['port', 'bind', 'dir', 'requirepass', 'requirepass-file', 'masterauth', 'masterauth-file', \
-             'zookeeper', 'node-id', 'announce-host', 'replication-port', 'metrics-port', 'durability', 'zone', 'include', \
-             'daemonize', 'pidfile', 'unixsocket', 'user', 'aclfile']))"
+             'zookeeper', 'node-id', 'announce-host', 'replication-port', 'leader-port', 'metrics-port', 'durability', 'zone', \
+             'include', 'daemonize', 'pidfile', 'unixsocket', 'user', 'aclfile']))"
         )
         .message("this directive is set by the operator; use the field of the spec that it belongs to")
     )]

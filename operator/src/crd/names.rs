@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 pub const MANAGER: &str = "botellier-operator";
 
 pub const CLIENT_PORT: i32 = 6379;
+/// Where a node serves clients only while it leads.
+pub const LEADER_PORT: i32 = 6378;
 pub const REPLICATION_PORT: i32 = 16379;
 pub const METRICS_PORT: i32 = 9121;
 /// Metrics and health of the operator itself and of the router in each store pod.

@@ -101,6 +101,9 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     if config.aclfile.is_some() && !config.users.is_empty() {
         return conflict("users are either in lines 'user' or in the file of 'aclfile', not in both");
     }
+    if config.leader_port != 0 && config.leader_port == config.port {
+        return conflict("'leader-port' must not be 'port'");
+    }
     if config.zookeeper.is_none() {
         return Ok(());
     }
@@ -117,6 +120,9 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     }
     if config.replication_port() == config.port {
         return conflict("'replication-port' must not be 'port'");
+    }
+    if config.replication_port() == config.leader_port {
+        return conflict("'replication-port' must not be 'leader-port'");
     }
     Ok(())
 }

@@ -184,6 +184,9 @@ settings! {
         announce_host: Option<String> = "announce-host", Text("host"), "", Start;
         /// Port for the other nodes; 0 is `port` + 10000.
         replication_port: u16 = "replication-port", Int(0, 65535), "0", Start;
+        /// Port at which clients are served only while this node leads, and sent away otherwise: for a route to the
+        /// leader that may be out of date. 0 is none.
+        leader_port: u16 = "leader-port", Int(0, 65535), "0", Start;
         /// What happens when no second node can hold a write: `required` refuses writes, `preferred` goes on alone
         /// after writing down in ZooKeeper that nobody else may lead.
         durability: Durability = "durability", Choice, "required", Start;

@@ -111,6 +111,8 @@ fn settings_that_do_not_go_together() {
     assert!(with(&["--port", "60000"]).unwrap_err().to_string().contains("replication-port"));
     assert_eq!(with(&["--port", "60000", "--replication-port", "1"]).unwrap().replication_port(), 1);
     assert!(with(&["--port", "5", "--replication-port", "5"]).is_err());
+    assert!(with(&["--leader-port", "5", "--replication-port", "5"]).is_err());
+    assert!(from(&["--port", "5", "--leader-port", "5"]).is_err());
 }
 
 #[test]

@@ -6,16 +6,35 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 use super::connection::Connection;
 use super::{Net, now_ms};
+use crate::config::Config;
+use crate::session::ClientId;
+
+/// When a listener's connections are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    Always,
+    /// Only while this node leads. A route to the leader may be out of date: whoever came by it must neither write in
+    /// vain nor read what is old.
+    WhileLeading,
+}
+
+/// What becomes of a new connection.
+enum Entry {
+    Served(ClientId, Arc<Notify>, (Arc<Config>, bool)),
+    TooMany,
+    SentAway,
+}
 
 /// Accept connections until the task is aborted.
-pub async fn serve(net: Arc<Net>, listener: TcpListener) {
+pub async fn serve(net: Arc<Net>, listener: TcpListener, door: Door) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                if let Err(error) = admit(&net, stream) {
+                if let Err(error) = admit(&net, stream, door) {
                     // The peer went away meanwhile.
                     tracing::debug!(%error, "a connection could not be set up");
                 }
@@ -29,8 +48,8 @@ pub async fn serve(net: Arc<Net>, listener: TcpListener) {
     }
 }
 
-/// Start the task of a new connection, or tell it that there are too many.
-fn admit(net: &Arc<Net>, stream: TcpStream) -> io::Result<()> {
+/// Start the task of a new connection, or tell it why not.
+fn admit(net: &Arc<Net>, stream: TcpStream, door: Door) -> io::Result<()> {
     let keepalive = net.with(|engine| engine.server.config.tcp_keepalive);
     stream.set_nodelay(true)?;
     if keepalive > 0 {
@@ -38,21 +57,30 @@ fn admit(net: &Arc<Net>, stream: TcpStream) -> io::Result<()> {
     }
     let (peer, local) = (stream.peer_addr()?, stream.local_addr()?);
     let entered = net.with(move |engine| {
+        // Under the lock under which a leadership ends and its clients are closed.
+        if door == Door::WhileLeading && !engine.server.status.role.leads() {
+            return Entry::SentAway;
+        }
         let config = engine.server.config.clone();
         if engine.clients.len() >= config.maxclients as usize {
             engine.clients.refused += 1;
-            return None;
+            return Entry::TooMany;
         }
         let id = engine.connect(peer.to_string(), local.to_string());
         let trusted = !engine.server.needs_password();
         let wake = engine.clients.get(id).map(|client| client.wake.clone()).unwrap_or_default();
-        Some((id, wake, (config, trusted)))
+        Entry::Served(id, wake, (config, trusted))
     });
-    let Some((id, wake, settings)) = entered else {
-        net.metrics.connections_rejected.add(1);
-        // Best effort, as in Redis: the socket's buffer is empty, so it is taken unless the peer is gone.
-        let _ = stream.try_write(b"-ERR max number of clients reached\r\n");
-        return Ok(());
+    let (id, wake, settings) = match entered {
+        Entry::Served(id, wake, settings) => (id, wake, settings),
+        Entry::TooMany => {
+            net.metrics.connections_rejected.add(1);
+            // Best effort, as in Redis: the socket's buffer is empty, so it is taken unless the peer is gone.
+            let _ = stream.try_write(b"-ERR max number of clients reached\r\n");
+            return Ok(());
+        }
+        // A reset: nothing was carried out, and no state of the connection outlives it anywhere.
+        Entry::SentAway => return SockRef::from(&stream).set_linger(Some(Duration::ZERO)),
     };
     net.metrics.connections_received.add(1);
     // The stream changes to the event loop of the thread that will serve it.

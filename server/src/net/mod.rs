@@ -21,7 +21,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 pub use forward::Pool;
-pub use listener::serve;
+pub use listener::{Door, serve};
 pub use workers::{Workers, step_aside};
 
 use crate::engine::{Desk, Engine};

@@ -35,7 +35,7 @@ use crate::config::log::LogHandle;
 use crate::config::{Config, clients_allowed};
 use crate::engine::Engine;
 use crate::metrics;
-use crate::net::{Net, Pool, Workers, now_ms};
+use crate::net::{Door, Net, Pool, Workers, now_ms};
 use crate::replication::gate::Gate;
 use crate::replication::log::{self, Hooks, Log, LogError, Options};
 use crate::replication::meta::MetaError;
@@ -302,11 +302,15 @@ fn fatal(what: &str) -> ! {
 /// Open the listeners of clients and accept connections.
 fn listen(net: &Arc<Net>, config: &Config, tasks: &mut JoinSet<()>) -> Result<(), NodeError> {
     let mut open = 0;
-    for address in config.listen() {
-        for listener in address.open(config.port, config.tcp_backlog).map_err(NodeError::Listen)? {
-            let listener = TcpListener::from_std(listener).map_err(NodeError::Listen)?;
-            tasks.spawn(crate::net::serve(net.clone(), listener));
-            open += 1;
+    let doors = [(config.port, Door::Always), (config.leader_port, Door::WhileLeading)];
+    let doors = doors.into_iter().filter(|(port, door)| *door == Door::Always || *port != 0);
+    for (port, door) in doors {
+        for address in config.listen() {
+            for listener in address.open(port, config.tcp_backlog).map_err(NodeError::Listen)? {
+                let listener = TcpListener::from_std(listener).map_err(NodeError::Listen)?;
+                tasks.spawn(crate::net::serve(net.clone(), listener, door));
+                open += 1;
+            }
         }
     }
     if open == 0 {
