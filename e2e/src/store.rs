@@ -13,6 +13,7 @@ pub const NAME: &str = "cache";
 pub const TOOLS_NAMESPACE: &str = "botellier-tools";
 pub const OPERATOR_NAMESPACE: &str = "botellier-system";
 pub const OPERATOR_LABEL: &str = "app.kubernetes.io/name=botellier-operator";
+const STORE_LABEL: &str = "app.kubernetes.io/component=store";
 /// Pulling up six pods, or seeing a node come back, may take this long on a busy machine.
 const HEALTHY_TIME_MAX: Duration = Duration::from_mins(4);
 const FAILOVER_TIME_MAX: Duration = Duration::from_secs(90);
@@ -204,6 +205,22 @@ impl Store {
         let [answer, complaint] =
             [&output.stdout, &output.stderr].map(|said| String::from_utf8_lossy(said).trim().to_owned());
         if output.status.success() { Ok(answer) } else { Err(format!("{answer}{complaint}")) }
+    }
+
+    /// That no server of the store has panicked, as far as its pods' logs tell.
+    pub fn no_panics(&self) -> Result<(), String> {
+        for pod in self.kubectl.list(&["pods", "-l", STORE_LABEL])? {
+            let pod = text(&pod["metadata"]["name"]);
+            for life in [&[][..], &["--previous"]] {
+                // There may be no previous one, and no current one yet.
+                let log =
+                    self.kubectl.run(&[&["logs", pod, "-c", "server"], life].concat()).unwrap_or_default();
+                if let Some(panic) = log.lines().find(|line| line.contains("panicked at")) {
+                    return Err(format!("{pod}: {panic}"));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Scales the operator and waits until it is so.

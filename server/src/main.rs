@@ -7,6 +7,7 @@ use botellier_server::config::{self, Config, Start};
 use botellier_server::node;
 
 fn main() -> ExitCode {
+    end_with_panics();
     match config::start(std::env::args().skip(1)) {
         Ok(Start::Print(text)) => {
             print!("{text}");
@@ -15,6 +16,15 @@ fn main() -> ExitCode {
         Ok(Start::Run(config)) => run(*config),
         Err(error) => fail(&error),
     }
+}
+
+/// A thread that is gone or half a command in memory: nothing may go on with that. What is kept is read anew.
+fn end_with_panics() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        tell(panic);
+        std::process::abort();
+    }));
 }
 
 fn run(config: Config) -> ExitCode {

@@ -1,5 +1,5 @@
-//! What the node does at the request of clients, beside the engine: snapshots that let go of the log, and memory that
-//! goes back to the system.
+//! What the node does at the request of clients, beside the engine: snapshots that let go of the log, memory that goes
+//! back to the system, and an end at once.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
@@ -40,4 +40,20 @@ fn a_rewrite_of_the_log_is_a_snapshot_and_one_more_if_it_comes_too_late() {
     let size =
         wait_for("the data", || client.call(&["DBSIZE"]).ok().filter(|size| matches!(size, Answer::Int(_))));
     assert_eq!(size, Answer::Int(50_000));
+}
+
+#[test]
+fn a_panic_ends_the_process_and_loses_nothing() {
+    let dir = TempDir::new().unwrap();
+    let mut server = Server::new(&dir.path().join("node"), &["--enable-debug-command", "yes"]);
+    server.start();
+    let mut client = server.client();
+    assert!(client.call(&["SET", "k", "v"]).unwrap().is_ok());
+    assert!(client.call(&["DEBUG", "PANIC"]).is_err());
+    assert!(!server.ended().success());
+    assert!(server.log().contains("a panic that a client asked for"), "{}", server.log());
+    server.start();
+    let mut client = server.client();
+    let held = wait_for("the data", || client.call(&["GET", "k"]).ok().filter(|held| held.text().is_some()));
+    assert_eq!(held.text(), Some("v"));
 }

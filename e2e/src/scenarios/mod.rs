@@ -131,7 +131,7 @@ pub fn run(options: &Options) -> Result<(), String> {
         }
         println!("run   {:17} {}", scenario.name, scenario.summary);
         let began = Instant::now();
-        let outcome = (scenario.run)(&store);
+        let outcome = (scenario.run)(&store).and_then(|figures| store.no_panics().map(|()| figures));
         let seconds = began.elapsed().as_secs_f64();
         match outcome {
             Ok(figures) => {

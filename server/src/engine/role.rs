@@ -51,6 +51,8 @@ impl Engine {
         keyspace.authority = self.keyspace.authority;
         keyspace.tracking = self.keyspace.tracking;
         keyspace.outward = self.keyspace.outward;
+        // Whoever remembers a count of changes may take the difference.
+        keyspace.changes += self.keyspace.changes;
         keyspace.follow(&self.server.config);
         self.watchers.spoil(&mut self.clients);
         self.keyspace = keyspace;

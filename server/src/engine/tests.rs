@@ -130,6 +130,19 @@ fn replicas_end_a_wait() {
 }
 
 #[test]
+fn data_that_is_replaced_counts_no_fewer_changes() {
+    let mut server = Server::new();
+    let a = server.client();
+    for _ in 0..3 {
+        server.say(a, "SET k v");
+    }
+    let before = server.engine.keyspace.changes;
+    let forms = server.engine.keyspace.forms;
+    server.engine.replace_keyspace(crate::keyspace::Keyspace::new(16, forms));
+    assert!(server.engine.keyspace.changes >= before);
+}
+
+#[test]
 fn a_deposed_leader_unblocks_its_clients() {
     let mut server = Server::new();
     let (a, b) = (server.client(), server.client());

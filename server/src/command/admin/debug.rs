@@ -61,6 +61,8 @@ fn debug(context: &mut Context<'_>, args: &Args<'_>) -> Result<Verdict, Failure>
             tracing::warn!("DEBUG LOG: {}", String::from_utf8_lossy(args.word(2)));
             Ok(Verdict::Reply(Reply::OK))
         }
+        #[expect(clippy::panic, reason = "that is what was asked for")]
+        (b"panic", 2) => panic!("a panic that a client asked for"),
         (b"protocol", 3) => debug_samples::protocol(context, args.word(2)).map(Verdict::Reply),
         (b"populate", 3..=5) => debug_samples::populate(context, args).map(Verdict::Reply),
         (b"quicklist-packed-threshold", 3) => keep_alone(args.word(2)).map(Verdict::Reply),
@@ -130,6 +132,8 @@ const HELP: &[&str] = &[
     "    Write <message> to the server log.",
     "OBJECT <key>",
     "    Show low level info about `key` and associated value.",
+    "PANIC",
+    "    Crash the server simulating a panic.",
     "POPULATE <count> [<prefix>] [<size>]",
     "    Create <count> string keys named key:<num>. If <prefix> is specified then",
     "    it is used instead of the 'key' prefix. They are replicated.",
