@@ -342,6 +342,8 @@ impl Follower {
                 self.attached = true;
                 self.received = at.offset;
                 common.copy_next = false;
+                // Cutting the log back stopped the application of what was known before.
+                out.push(Action::Apply { upto: common.commit.min(end.offset) });
                 out.push(ack(connection, self.epoch, common, true, Time::ZERO, Duration::ZERO));
             }
             Plan::Resume(at) if at.offset < end.offset => {
@@ -470,5 +472,43 @@ impl Common {
             Some(position) => self.commit = self.commit.min(position.offset),
             None => self.copy_next = true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replication::member::Durability;
+
+    /// Greets anew and is told to resume from there; the orders that follow.
+    fn resume(follower: &mut Follower, common: &mut Common, at: Position) -> Vec<Action> {
+        let (now, mut out) = (Time::ZERO, Vec::new());
+        follower.look(now, common, &mut out);
+        let Some(Action::Connect { connection, .. }) = out.last().cloned() else {
+            panic!("it connects: {out:?}")
+        };
+        follower.opened(connection, common, &mut out);
+        out.clear();
+        let welcome = Welcome { cluster: "c".into(), plan: Plan::Resume(at), token: 1 };
+        follower.frame(now, Frame { epoch: 1, version: 1, body: Body::Welcome(welcome) }, common, &mut out);
+        out
+    }
+
+    #[test]
+    fn what_is_known_to_be_committed_is_applied_on_after_the_log_was_cut_back() {
+        let member = |id: &str| Member { id: id.into(), incarnation: "1".into() };
+        let settings = Settings::new(Durability::Required, Duration::from_millis(400));
+        let promises = Promises::after_start(Time::ZERO, settings.lease, settings.margin);
+        let position = |offset| Position { epoch: 1, offset, crc: 0 };
+        let log = LogState { end: position(100), held: 100, durable: 100 };
+        let mut common = Common::new(settings, member("a"), log, Memory::default(), promises);
+        common.commit = 60;
+        let mut follower = Follower::new(Time::ZERO, member("b"), 1, Some(("b".into(), 1)));
+        let orders = resume(&mut follower, &mut common, position(80));
+        assert!(orders.contains(&Action::Truncate { to: position(80) }), "{orders:?}");
+        common.log.end = position(80);
+        common.truncated(Some(position(80)));
+        let orders = resume(&mut follower, &mut common, position(80));
+        assert!(orders.contains(&Action::Apply { upto: 60 }), "{orders:?}");
     }
 }
