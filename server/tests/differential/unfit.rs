@@ -1,6 +1,6 @@
 //! Steps that are left out: after them both sides may differ although neither is wrong, or only the reference is.
 
-use botellier_server::resp::Protocol;
+use botellier_server::resp::{Batch, Protocol};
 use botellier_server::session::{Client, Clients};
 
 use crate::case::Step;
@@ -47,9 +47,17 @@ impl Situation<'_> {
     /// When the last one who tracks no longer does, ours forgets what all of them read; Redis does not.
     fn is_the_last_to_track(&self) -> bool {
         let leaves = self.name() == "RESET" || (self.word(1), self.word(2)) == ("TRACKING", "OFF");
-        let ends_another = matches!(self.word(1), "DELUSER" | "SETUSER" | "KILL");
-        let one = self.clients.tracking.counts()[0] == 1;
-        one && (leaves && self.client.tracking.is_some() || ends_another)
+        let ends_another = matches!(self.word(1), "SETUSER" | "KILL");
+        match self.clients.tracking.counts()[0] {
+            0 => false,
+            1 if ends_another || leaves && self.client.tracking.is_some() => true,
+            _ => self.word(1) == "DELUSER" && self.ends_all_who_track(),
+        }
+    }
+
+    fn ends_all_who_track(&self) -> bool {
+        let goes = |name: &[u8]| self.step.words.iter().any(|word| word.as_bytes() == name);
+        self.clients.iter().all(|client| client.tracking.is_none() || goes(&client.user.name))
     }
 
     fn of_old(&self) -> bool {
@@ -62,7 +70,10 @@ impl Situation<'_> {
         let tracks =
             self.client.tracking.is_some() && script || self.in_transaction() && self.word(1) == "TRACKING";
         // It does not look at the rights of who waited again.
-        let rights = self.word(1) == "SETUSER" && self.waiting;
+        let sets = |batch: &Batch| batch.get(0).rest(1).next().is_some_and(|word| word == b"SETUSER");
+        let queued =
+            self.client.transaction.as_ref().is_some_and(|transaction| transaction.queued.iter().any(sets));
+        let rights = (self.word(1) == "SETUSER" || name == "EXEC" && queued) && self.waiting;
         // It makes no consumer that gets nothing, which others may hear of.
         let heard = self.in_transaction() || self.clients.iter().any(|client| client.subscriptions() > 0);
         mixed || tracks || rights || (name == "XREADGROUP" && heard)
