@@ -160,6 +160,9 @@ impl Engine {
                 self.settle(&mut client);
             }
             self.deliver_rest(&mut client);
+            if matches!(step, Step::Wait { .. }) && !client.late.is_empty() {
+                client.tell_late(self.newest());
+            }
             if !self.clients.tracking.is_idle() {
                 self.track();
             }

@@ -156,7 +156,7 @@ pub struct Client {
     /// Close now, whatever is waiting (`CLIENT KILL`, a lost role).
     pub killed: bool,
     pub out: Vec<Out>,
-    /// Messages that a command's own changes cause: they follow its reply.
+    /// Messages that a command's own changes cause: they follow its reply, if it does not wait.
     pub late: Vec<Out>,
     /// About the bytes of the messages in `out` that others sent; whoever takes `out` sets it to 0.
     pub pushed_bytes: usize,
@@ -221,6 +221,11 @@ impl Client {
         if reply != Reply::None && self.reply_mode == ReplyMode::On {
             self.out.push(Out { reply, after, protocol: self.protocol });
         }
+        self.tell_late(after);
+    }
+
+    /// Queue what the command's own changes caused: behind its reply, or at once if it waits.
+    pub fn tell_late(&mut self, after: Offset) {
         for mut out in self.late.drain(..) {
             // What it tells of is not in the log before the command ends.
             out.after = out.after.max(after);
