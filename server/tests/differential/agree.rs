@@ -29,12 +29,14 @@ impl Judge {
                     .zip(ours.iter().zip(theirs))
                     .all(|(words, (ours, theirs))| self.agree(words, &[], ours, theirs));
         }
-        let with_age = if self.old {
+        if agree_at_all(&name, words, ours, theirs) {
+            return true;
+        }
+        if self.old {
             agree_with_old(&name, words, ours, theirs)
         } else {
             agree_with_new(&name, ours, theirs)
-        };
-        with_age || agree_at_all(&name, words, ours, theirs)
+        }
     }
 }
 
