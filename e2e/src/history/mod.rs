@@ -6,6 +6,7 @@
 
 mod check;
 mod gaps;
+pub mod linear;
 
 pub use check::{Found, Verdict, check};
 pub use gaps::{Gaps, gaps};
