@@ -18,6 +18,12 @@ use tracing_subscriber::{Registry, fmt, reload};
 pub struct LogHandle(reload::Handle<Targets, Registry>);
 
 impl LogHandle {
+    /// Of no log at all.
+    #[cfg(feature = "simulate")]
+    pub fn nowhere() -> Self {
+        Self(reload::Layer::new(targets(LogLevel::Warning)).1)
+    }
+
     /// Takes over `loglevel`.
     pub fn follow(&self, config: &Config) {
         // The only failure is that the log is gone, and then there is nothing to change.

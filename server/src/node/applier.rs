@@ -39,6 +39,8 @@ pub struct Applier {
     applied: Applied,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+    /// For a simulator, which has no threads.
+    by_hand: Option<(Log, SharedEngine)>,
 }
 
 impl Applier {
@@ -50,7 +52,30 @@ impl Applier {
         let thread = std::thread::Builder::new()
             .name("apply".into())
             .spawn(move || work(&worker, &log, &engine, &stands))?;
-        Ok(Self { applied, shared, thread: Some(thread) })
+        Ok(Self { applied, shared, thread: Some(thread), by_hand: None })
+    }
+
+    /// Without a thread: [`Applier::step`] does its work.
+    #[cfg(feature = "simulate")]
+    pub fn by_hand(log: Log, engine: SharedEngine, applied: Applied) -> Self {
+        let state = State { target: applied.position().offset, held: false, working: false, stop: false };
+        let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
+        Self { applied, shared, thread: None, by_hand: Some((log, engine)) }
+    }
+
+    /// Apply some of what is to be applied; false if there is nothing.
+    pub fn step(&self) -> bool {
+        let Some((log, engine)) = &self.by_hand else { return false };
+        let state = self.shared.state.lock();
+        let (target, held) = (state.target, state.held);
+        drop(state);
+        if held || self.applied.position().offset >= target {
+            return false;
+        }
+        if let Err(error) = apply(&mut None, log, engine, &self.applied, target) {
+            super::fatal(&format!("can't apply the log: {error}"));
+        }
+        true
     }
 
     /// Apply on, up to here.
@@ -65,6 +90,7 @@ impl Applier {
     /// Wait until everything up to `target` is applied.
     pub fn finish(&self, target: Offset) {
         self.aim(target);
+        while self.step() {}
         let mut state = self.shared.state.lock();
         while self.applied.position().offset < target && !state.stop {
             self.shared.changed.wait(&mut state);

@@ -7,7 +7,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
 use super::applier::Applier;
-use super::driver::{Driver, HeldSignal, Message, State};
+use super::driver::{Driver, State};
+use super::inbox::{HeldSignal, Inbox, Message};
+use super::outside::Real;
 use super::{Held, Node, NodeError, fatal, recovery};
 use crate::config::{self, Config, ZooKeeper};
 use crate::election::candidate::{Birth, Candidate};
@@ -15,6 +17,7 @@ use crate::election::zookeeper::Registry;
 use crate::replication::member::{Durability, FORMAT, Memory, NodeInfo, RoleName};
 use crate::replication::position::Position;
 use crate::replication::protocol::{Event, HandoverEnd, HandoverRequest, LogState, Settings};
+use crate::replication::snapshot::Info;
 use crate::replication::storage::Found;
 use crate::replication::stream::{self, EVENTS_MAX, Links, Needs};
 use crate::replication::time::Time;
@@ -44,7 +47,11 @@ pub(super) async fn start(
         return Err(NodeError::Missing("node-id"));
     }
     let whole = found.whole;
-    let stands = load(node, found).await?;
+    let reader = node.clone();
+    let stands = match tokio::task::spawn_blocking(move || load(&reader, found)).await {
+        Ok(stands) => stands?,
+        Err(error) => fatal(&format!("reading the data directory failed: {error}")),
+    };
     node.taker.applied.set(stands);
     let (messages, inbox) = mpsc::unbounded_channel();
     let signal = HeldSignal::new(messages.clone());
@@ -61,38 +68,30 @@ pub(super) async fn start(
     });
     let machine = Candidate::new(Time::now(), birth(node, config, stands, whole));
     let applier = Applier::start(node.log.clone(), node.net.engine.clone(), node.taker.applied.clone());
+    let outside = Real { links, registry, storage: node.storage.clone(), aside: node.aside.clone() };
     let driver = Driver {
         node: node.clone(),
         machine,
-        links,
-        registry,
+        outside: Box::new(outside),
         applier: applier.map_err(NodeError::Thread)?,
-        messages: inbox,
-        frames,
-        held: signal,
         state: State::default(),
     };
+    let inbox = Inbox { driver, messages: inbox, frames, held: signal };
     let runtime = node.aside.clone();
     let protocol = std::thread::Builder::new().name("protocol".into());
-    protocol.spawn(move || runtime.block_on(driver.run())).map_err(NodeError::Thread)?;
+    protocol.spawn(move || runtime.block_on(inbox.run())).map_err(NodeError::Thread)?;
     Ok(Cluster { node: node.clone(), messages })
 }
 
 /// Only what is surely committed goes into memory: a snapshot is. The log after it follows when the leader says how far
 /// that is committed, or when this node leads.
-async fn load(node: &Arc<Node>, found: Found) -> Result<Position, NodeError> {
+pub(super) fn load(node: &Node, found: Found) -> Result<Position, NodeError> {
     let Some((info, header)) = found.snapshot else {
         return Ok(node.log.position_at(node.log.start()).map_err(recovery::RecoveryError::from)?);
     };
-    let reader = node.clone();
-    let loading = tokio::task::spawn_blocking(move || {
-        let snapshots = reader.storage.lock().snapshots.clone();
-        recovery::load(&snapshots, &info, reader.shape)
-    });
-    match loading.await {
-        Ok(keyspace) => node.net.engine.lock().replace_keyspace(keyspace?),
-        Err(error) => fatal(&format!("reading the data directory failed: {error}")),
-    }
+    let snapshots = node.storage.lock().snapshots.clone();
+    let keyspace = recovery::load(&snapshots, &info, node.shape)?;
+    node.net.engine.lock().replace_keyspace(keyspace);
     node.net.gate.commit(header.position.offset);
     Ok(header.position)
 }
@@ -115,13 +114,23 @@ fn needs(node: &Arc<Node>, config: &Config, events: mpsc::Sender<Event>) -> Need
 }
 
 /// The newest snapshot, from which the log always goes on; if there is none yet, one is taken. Many replicas share it.
-fn snapshot(node: &Arc<Node>) -> Result<stream::Copy, String> {
+fn snapshot(node: &Node) -> Result<stream::Copy, String> {
+    if let Some(copy) = newest(node)? {
+        return Ok(copy);
+    }
+    let info = node.taker.take().map_err(|error| error.to_string())?;
+    copy_of(node, info)
+}
+
+/// The newest snapshot, if the log goes on from it.
+pub(super) fn newest(node: &Node) -> Result<Option<stream::Copy>, String> {
     let snapshots = node.storage.lock().snapshots.clone();
     let newest = snapshots.newest().map_err(|error| error.to_string())?;
-    let info = match newest.filter(|info| node.log.start() <= info.offset) {
-        Some(info) => info,
-        None => node.taker.take().map_err(|error| error.to_string())?,
-    };
+    newest.filter(|info| node.log.start() <= info.offset).map(|info| copy_of(node, info)).transpose()
+}
+
+fn copy_of(node: &Node, info: Info) -> Result<stream::Copy, String> {
+    let snapshots = node.storage.lock().snapshots.clone();
     let position = snapshots.load(&info).map_err(|error| error.to_string())?.header().position;
     Ok(stream::Copy { snapshots, info, position })
 }
@@ -138,7 +147,7 @@ fn serve(config: &Config, links: &Links) -> Result<(), NodeError> {
     Ok(())
 }
 
-fn birth(node: &Node, config: &Config, stands: Position, whole: bool) -> Birth {
+pub(super) fn birth(node: &Node, config: &Config, stands: Position, whole: bool) -> Birth {
     let meta = node.storage.lock().meta.get().clone();
     let durability = match config.durability {
         config::Durability::Required => Durability::Required,

@@ -1,4 +1,4 @@
-//! Drives the protocol's pure machine: one thread feeds it events, one at a time, and carries out its orders in order.
+//! Drives the protocol's pure machine: feeds it events, one at a time, and carries out its orders in order.
 //!
 //! Whatever an order needs, disk included, is done before the next one begins; what takes long and need not be waited
 //! for (applying records, sending data, asking the registry) goes on elsewhere and comes back as an event.
@@ -8,74 +8,31 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::applier::Applier;
+use super::outside::Outside;
 use super::{Node, status};
 use crate::election::candidate::Candidate;
-use crate::election::zookeeper::Registry;
 use crate::replication::member::Config;
 use crate::replication::position::{Offset, Position};
 use crate::replication::protocol::{Action, Event, HandoverEnd, LogState};
 use crate::replication::snapshot::Receiver;
-use crate::replication::stream::Links;
 use crate::replication::time::Time;
 
 pub(super) const TICK: Duration = Duration::from_millis(10);
 /// How long a handover waits at once for the engine.
 const DRAIN_WAIT: Duration = Duration::from_millis(2);
-/// Events that are taken before time and the log are looked at again.
-const EVENTS_PER_TURN: usize = 64;
 /// Ticks between two pictures of the status, when nothing changed in between.
 const TICKS_PER_STATUS: u32 = 10;
-
-/// What the rest of the node asks of the protocol.
-pub(super) enum Message {
-    Event(Event),
-    /// The log is held further.
-    Held,
-    /// Hand over; the answer says how it ended.
-    Handover(Event, oneshot::Sender<HandoverEnd>),
-    /// End: give everything up, and say so.
-    Stop(oneshot::Sender<()>),
-}
-
-/// The log's hook raises this at each group of writes; one message is enough until it was taken.
-#[derive(Clone)]
-pub(super) struct HeldSignal {
-    raised: Arc<AtomicBool>,
-    messages: mpsc::UnboundedSender<Message>,
-}
-
-impl HeldSignal {
-    pub fn new(messages: mpsc::UnboundedSender<Message>) -> Self {
-        Self { raised: Arc::default(), messages }
-    }
-
-    pub fn raise(&self) {
-        if !self.raised.swap(true, Ordering::AcqRel) {
-            // The driver ends with the process.
-            let _ = self.messages.send(Message::Held);
-        }
-    }
-
-    fn lower(&self) {
-        self.raised.store(false, Ordering::Release);
-    }
-}
 
 pub(super) struct Driver {
     pub node: Arc<Node>,
     pub machine: Candidate,
-    pub links: Links,
-    pub registry: Registry,
+    pub outside: Box<dyn Outside>,
     pub applier: Applier,
-    pub messages: mpsc::UnboundedReceiver<Message>,
-    pub frames: mpsc::Receiver<Event>,
-    pub held: HeldSignal,
     pub state: State,
 }
 
@@ -108,70 +65,7 @@ pub(super) struct State {
 }
 
 impl Driver {
-    /// Run until told to stop. The thread it runs on is its own.
-    pub async fn run(mut self) {
-        let mut tick = tokio::time::interval(TICK);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        loop {
-            tokio::select! {
-                biased;
-                _ = tick.tick() => self.turn(Event::Tick),
-                message = self.messages.recv() => match message {
-                    Some(Message::Stop(done)) => {
-                        self.stop();
-                        let _ = done.send(());
-                        return;
-                    }
-                    Some(message) => {
-                        self.message(message);
-                        // Writes that never end must not keep their own acks waiting.
-                        self.frames();
-                    }
-                    None => return,
-                },
-                event = self.frames.recv() => {
-                    let Some(event) = event else { return };
-                    self.turn(event);
-                    self.frames();
-                }
-            }
-        }
-    }
-
-    /// Takes what frames are there.
-    fn frames(&mut self) {
-        let mut any = false;
-        for _ in 0..EVENTS_PER_TURN {
-            let Ok(event) = self.frames.try_recv() else { break };
-            self.feed(event);
-            any = true;
-        }
-        if any {
-            self.settle();
-        }
-    }
-
-    fn message(&mut self, message: Message) {
-        match message {
-            Message::Event(event) => self.turn(event),
-            Message::Held => {
-                self.held.lower();
-                self.settle();
-            }
-            Message::Handover(event, answer) => {
-                if let Some(before) = self.state.handover.replace(answer) {
-                    // Only one at a time: the machine tells the later one that it is so.
-                    let _ = self.state.handover.take().map(|later| later.send(HandoverEnd::AlreadyRunning));
-                    self.state.handover = Some(before);
-                } else {
-                    self.turn(event);
-                }
-            }
-            Message::Stop(_) => unreachable!("handled where the loop ends"),
-        }
-    }
-
-    fn turn(&mut self, event: Event) {
+    pub(super) fn turn(&mut self, event: Event) {
         let ticked = matches!(event, Event::Tick);
         if ticked {
             self.drain();
@@ -209,7 +103,7 @@ impl Driver {
     }
 
     /// One event, and what follows from it.
-    fn feed(&mut self, event: Event) {
+    pub(super) fn feed(&mut self, event: Event) {
         let mut actions = Vec::new();
         let mut next = Some(event);
         while let Some(event) = next {
@@ -223,14 +117,14 @@ impl Driver {
             }
             if let Some(connection) = ended {
                 // The protocol has heard of it: only now its sockets may go.
-                self.links.close(connection);
+                self.outside.close(connection);
             }
             next = self.state.follow_up.pop_front();
         }
     }
 
     /// What was appended goes to the disk, and the machine hears how far the log is.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         loop {
             if self.node.log.pending_bytes() > 0 {
                 (self.node.net.flush)();
@@ -249,22 +143,22 @@ impl Driver {
     }
 
     /// An orderly end: whoever waits for this node need not wait for a lease.
-    fn stop(&mut self) {
+    pub(super) fn stop(&mut self) {
         self.step_down();
-        self.links.close_all();
+        self.outside.close_all();
     }
 
     pub(super) fn perform(&mut self, action: Action) {
         match action {
-            Action::Connect { connection, host, port } => self.links.connect(connection, host, port),
+            Action::Connect { connection, host, port } => self.outside.connect(connection, host, port),
             Action::Greet { connection, stamp, whole, copy, cluster } => {
                 self.greet(connection, stamp, whole, copy, cluster);
             }
-            Action::Send { connection, frame } => self.links.send(connection, frame),
-            Action::Close { connection } => self.links.close(connection),
+            Action::Send { connection, frame } => self.outside.send(connection, frame),
+            Action::Close { connection } => self.outside.close(connection),
             Action::Compare { connection, history } => self.compare(connection, &history),
-            Action::Stream { connection, stamp, from } => self.links.stream(connection, stamp, from),
-            Action::CopyTo { connection, stamp } => self.links.copy_to(connection, stamp),
+            Action::Stream { connection, stamp, from } => self.outside.stream(connection, stamp, from),
+            Action::CopyTo { connection, stamp } => self.outside.copy_to(connection, stamp),
             Action::Append { bytes } => self.append(&bytes),
             Action::Truncate { to } => self.truncate(to),
             Action::Sync => self.sync(),
@@ -292,9 +186,9 @@ impl Driver {
                     let _ = answer.send(end);
                 }
             }
-            Action::Write { config, expected } => self.registry.write(config, expected),
-            Action::Refresh => self.registry.refresh(),
-            Action::Announce(info) => self.registry.announce(*info),
+            Action::Write { config, expected } => self.outside.write(config, expected),
+            Action::Refresh => self.outside.refresh(),
+            Action::Announce(info) => self.outside.announce(*info),
             Action::Remember(memory) => self.remember(&memory),
             Action::Note(note) => status::note(&note),
         }

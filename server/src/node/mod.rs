@@ -7,12 +7,16 @@ mod applied;
 mod applier;
 mod cluster;
 mod driver;
+mod inbox;
 mod journal;
 mod maintenance;
 mod migrate;
 mod orders;
+mod outside;
 mod perform;
 mod recovery;
+#[cfg(feature = "simulate")]
+pub mod simulate;
 mod snapshots;
 mod standalone;
 mod status;
@@ -130,7 +134,7 @@ pub async fn run(mut config: Arc<Config>, loglevel: LogHandle) -> Result<(), Nod
     let (held, written) = (Held::default(), watch::Sender::new(0));
     let (storage, found) = open(&config, &held, &written)?;
     let workers = Workers::start(config.io_threads as usize).map_err(NodeError::Thread)?;
-    let node = Arc::new(build(&config, storage, written, loglevel, (workers, aside()?)));
+    let node = Arc::new(build(&config, storage, written, loglevel, (workers, aside()?), seed()));
     let metrics = node.net.metrics.clone();
     metrics.health.set_unready("reading the data directory");
     {
@@ -242,12 +246,13 @@ fn build(
     written: watch::Sender<Offset>,
     loglevel: LogHandle,
     (workers, aside): (Workers, Handle),
+    seed: u64,
 ) -> Node {
     let log = storage.log.clone();
     let gate = Arc::new(Gate::new(0));
     let epoch = Arc::new(AtomicU64::new(log.end().epoch));
     let journal = journal::LogJournal { log: log.clone(), epoch: epoch.clone(), gate: gate.clone() };
-    let shape = Shape { databases: config.databases as usize, forms: Forms::new(config, seed()) };
+    let shape = Shape { databases: config.databases as usize, forms: Forms::new(config, seed) };
     let mut engine = Engine::new(config.clone(), Box::new(journal), shape.forms.seed);
     engine.step_aside = Some(crate::net::step_aside);
     let (desk, settings) = (engine.desk.clone(), engine.server.settings.clone());
@@ -294,6 +299,14 @@ fn full_disk(error: &LogError) {
 
 /// This node can't go on without breaking a promise: it gives up its part by ending.
 fn fatal(what: &str) -> ! {
+    #[cfg(feature = "simulate")]
+    simulate::end(what);
+    #[cfg(not(feature = "simulate"))]
+    end(what)
+}
+
+#[cfg(not(feature = "simulate"))]
+fn end(what: &str) -> ! {
     tracing::error!("{what}");
     eprintln!("botellier-server: {what}");
     std::process::exit(70);

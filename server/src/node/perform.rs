@@ -52,7 +52,7 @@ impl Driver {
             history: self.history(),
         };
         let body = Body::Hello(Box::new(hello));
-        self.links.send(connection, Frame { epoch: stamp.epoch, version: stamp.version, body });
+        self.outside.send(connection, Frame { epoch: stamp.epoch, version: stamp.version, body });
     }
 
     pub(super) fn compare(&mut self, connection: ConnectionId, theirs: &History) {
@@ -266,16 +266,7 @@ impl Driver {
 
     /// Have it synced beside other work. Whoever waits for that lets its followers hear of it, or they would take over.
     fn keep(&mut self, unsynced: Unsynced, wait: bool) {
-        let storage = self.node.storage.clone();
-        let (done, kept) = mpsc::channel();
-        self.node.aside.spawn_blocking(move || {
-            match unsynced.sync() {
-                Ok(()) => storage.lock().meta.synced(&unsynced),
-                Err(error) => fatal(&format!("can't keep the configuration: {error}")),
-            }
-            // Most do not wait.
-            let _ = done.send(());
-        });
+        let kept = self.outside.keep(unsynced, wait);
         let mut beats = Vec::new();
         while wait && kept.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
             self.machine.beat(Time::now(), &mut beats);
@@ -285,7 +276,7 @@ impl Driver {
                         // What is committed only by what is not kept yet is not told yet.
                         beat.commit = beat.commit.min(self.node.net.gate.committed());
                     }
-                    self.links.send(connection, frame);
+                    self.outside.send(connection, frame);
                 }
             }
         }

@@ -8,7 +8,18 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(u64);
 
+#[cfg(feature = "simulate")]
+thread_local! {
+    static SIMULATED: std::cell::Cell<Option<Time>> = const { std::cell::Cell::new(None) };
+}
+
 impl Time {
+    /// What this thread's clock shows from now on.
+    #[cfg(feature = "simulate")]
+    pub fn pretend(self) {
+        SIMULATED.set(Some(self));
+    }
+
     pub const ZERO: Self = Self(0);
     pub const MAX: Self = Self(u64::MAX);
 
@@ -22,6 +33,10 @@ impl Time {
 
     /// Reads CLOCK_BOOTTIME: it keeps counting while the machine is suspended, as a lease must.
     pub fn now() -> Self {
+        #[cfg(feature = "simulate")]
+        if let Some(now) = SIMULATED.get() {
+            return now;
+        }
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
         Self((now.tv_sec as u64).saturating_mul(1_000_000_000).saturating_add(now.tv_nsec as u64))
     }
