@@ -7,13 +7,13 @@
 //! Modules, each of which uses only those before it: `resp` (a client), `history` (what was acknowledged, and
 //! whether it is still there), `writer`, `kubectl`, `store` (the resource under test), `scenarios`.
 
-mod history;
 mod kubectl;
 mod resp;
 mod scenarios;
 mod store;
 mod writer;
 
+use botellier_e2e::history;
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: botellier-e2e scenarios --cluster SCRIPT --sample FILE [--only NAME]... [--list]

@@ -16,7 +16,7 @@ use crate::config::log::LogHandle;
 use crate::election::candidate::{Candidate, Status};
 use crate::engine::Engine;
 use crate::net::Workers;
-use crate::replication::gate::Gate;
+use crate::replication::gate::{Gate, Pass};
 use crate::replication::log::disk::Disk;
 use crate::replication::log::{Hooks, Log, Options};
 use crate::replication::position::{Offset, Position};
@@ -114,9 +114,10 @@ impl Simulated {
         self.driver.applier.step()
     }
 
-    /// Takes a snapshot, if all that it would hold is committed; `None` if not.
+    /// Takes a snapshot, if all that it would hold is known to be committed; `None` if not.
     pub fn snapshot(&self) -> Result<Option<Info>, TakeError> {
-        if self.node.net.gate.committed() < self.position().offset {
+        let gate = &self.node.net.gate;
+        if gate.pass(gate.term(), self.position().offset) != Pass::Leave {
             return Ok(None);
         }
         self.node.taker.take().map(Some)

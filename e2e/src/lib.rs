@@ -1,0 +1,3 @@
+//! What end-to-end tests and simulations share: the judgement of what clients were told.
+
+pub mod history;
