@@ -2,6 +2,7 @@
 //!
 //! The rooms are listed in the order of the one law of imports: a room imports only from rooms above it.
 
+pub mod mutant;
 pub mod config;
 pub mod metrics;
 pub mod resp;

@@ -209,12 +209,14 @@ impl Candidate {
             (Role::Leader(leader), Body::Hello(hello)) => leader.hello(now, connection, hello, out),
             (_, Body::Hello(_)) => self.refuse(connection, out),
             // The peer's epoch is checked: what it acknowledged in an older one is not this leader's log (trap 13).
-            (Role::Leader(leader), Body::Ack(ack)) if frame.epoch == leader.epoch() => {
+            (Role::Leader(leader), Body::Ack(ack))
+                if frame.epoch == leader.epoch() || crate::mutant::is_planted(13) =>
+            {
                 leader.ack(now, connection, ack, out);
             }
             (Role::Follower(follower), _) if follower.is_link(connection) => {
                 let refused = matches!(frame.body, Body::Refused(_));
-                if frame.epoch < known && !refused {
+                if frame.epoch < known && !refused && !crate::mutant::is_planted(13) {
                     // A leader of the past: what it sends is worth nothing, and it may learn so at the next greeting.
                     follower.outdated(now, out);
                     return;

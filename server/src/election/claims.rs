@@ -147,8 +147,9 @@ impl Candidate {
         }
         let settings = &self.common.settings;
         let me = &self.common.me;
+        let is_me = |member: &Member| *member == *me || crate::mutant::is_planted(8) && member.id == me.id;
         match &self.role {
-            Role::Follower(follower) if config.synced.as_ref() == Some(me) => {
+            Role::Follower(follower) if config.synced.as_ref().is_some_and(is_me) => {
                 if follower.released() {
                     return Some("the leader gave its lease up");
                 }
@@ -163,7 +164,7 @@ impl Candidate {
                 }
                 None
             }
-            Role::Idle if config.leader == *me => {
+            Role::Idle if is_me(&config.leader) => {
                 // The other one may be about to take over, and need not wait for anything.
                 let other = config.counterpart_of(me).and_then(|other| self.view.node(other));
                 let waited = self.awake.since(self.waiting.placed) > settings.grace;
@@ -181,6 +182,9 @@ impl Candidate {
         }
         let Some(other) = config.counterpart_of(&self.common.me) else { return true };
         let mine = self.common.log.end.rank();
+        if crate::mutant::is_planted(4) {
+            return self.view.node(other).is_some_and(|info| !info.whole && info.position.rank() <= mine);
+        }
         self.met.as_ref().is_some_and(|met| {
             met.member == *other && met.under == config.stamp() && !met.whole && met.position.rank() <= mine
         })

@@ -226,11 +226,16 @@ impl Candidate {
         };
         match outcome {
             WriteOutcome::Won { version } => self.won(now, version, out),
+            WriteOutcome::Lost if crate::mutant::is_planted(7) && pending.claim => {
+                let version = pending.expected.map_or(0, |expected| expected + 1);
+                self.won(now, version, out);
+            }
             WriteOutcome::Lost => {
                 pending.state = State::Beaten;
                 self.view.asked = true;
                 out.push(Action::Refresh);
             }
+            WriteOutcome::Undecided if crate::mutant::is_planted(3) => self.gone(now, out),
             WriteOutcome::Undecided => {
                 pending.state = State::Undecided;
                 if self.view.ask() {

@@ -175,7 +175,11 @@ pub(super) fn birth(node: &Node, config: &Config, stands: Position, whole: bool)
         },
         log,
         commit: stands.offset,
-        memory: Memory { cluster: meta.cluster, config: remembered, whole },
+        memory: Memory {
+            cluster: meta.cluster,
+            config: remembered,
+            whole: whole || crate::mutant::is_planted(9),
+        },
         seed: crate::replication::meta::random_id()
             .ok()
             .and_then(|id| u128::from_str_radix(&id, 16).ok())

@@ -59,7 +59,12 @@ impl Driver {
         let mine = self.history();
         let shared = mine.shared_with(theirs).and_then(|offset| self.node.log.position_at(offset).ok());
         // Where the other log ends its checksum is known here; elsewhere the other side compares.
-        let shared = shared.filter(|shared| shared.offset != theirs.end.offset || *shared == theirs.end);
+        let shared = shared.filter(|shared| {
+            crate::mutant::is_planted(12)
+                || crate::mutant::is_planted(10)
+                || shared.offset != theirs.end.offset
+                || *shared == theirs.end
+        });
         self.state.follow_up.push_back(Event::Compared { connection, shared });
     }
 
@@ -84,7 +89,7 @@ impl Driver {
             Err(error) => fatal(&format!("can't cut the log: {error}")),
         };
         let mut stands = applied;
-        if done && applied.offset > to.offset {
+        if done && applied.offset > to.offset && !crate::mutant::is_planted(11) {
             tracing::info!(%to, from = applied.offset, "undoing what did not come to be");
             self.rebuild(to);
             stands = to;

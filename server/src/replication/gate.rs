@@ -67,7 +67,7 @@ impl Gate {
 
     /// May a reply leave that was made in `term` and waits for `after`?
     pub fn pass(&self, term: Term, after: Offset) -> Pass {
-        let free = self.committed() >= after && self.lease_holds();
+        let free = self.committed() >= after && (self.lease_holds() || crate::mutant::is_planted(1));
         // Last: a step down ends the term before it lifts the need for a lease.
         if self.term() != term {
             Pass::Void

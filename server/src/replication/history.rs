@@ -29,6 +29,9 @@ impl History {
     }
 
     fn parting(&self, other: &Self) -> Offset {
+        if crate::mutant::is_planted(10) {
+            return self.end.offset.min(other.end.offset);
+        }
         for (index, mine) in self.epochs.iter().enumerate().rev() {
             let Some(theirs) = other.epochs.iter().position(|e| e.epoch == mine.epoch) else { continue };
             return self.end_of(index).min(other.end_of(theirs));

@@ -297,7 +297,9 @@ impl Leader {
 
     /// Those whose hold and whose lease count.
     fn required(&self) -> impl Iterator<Item = &Member> {
-        self.synced.iter().chain(self.changing.iter().flatten())
+        let old = self.synced.iter().filter(|_| !(crate::mutant::is_planted(5) && self.changing.is_some()));
+        let both = old.chain(self.changing.iter().flatten());
+        both.filter(|member| !crate::mutant::is_planted(6) || self.peer(member).is_some())
     }
 
     fn peer(&self, member: &Member) -> Option<&Peer> {

@@ -21,9 +21,10 @@ pub enum Kind {
     ZooWipe,
     Handover,
     Trim,
+    BadDisk,
 }
 
-const KINDS: [Kind; 12] = [
+const KINDS: [Kind; 13] = [
     Kind::Kill,
     Kind::Power,
     Kind::EmptyDisk,
@@ -36,6 +37,7 @@ const KINDS: [Kind; 12] = [
     Kind::ZooWipe,
     Kind::Handover,
     Kind::Trim,
+    Kind::BadDisk,
 ];
 
 /// Each run has some of them: rare mixes come up sooner than if all were there always.
@@ -117,6 +119,7 @@ impl World {
             }
             Kind::Handover => self.handover(host),
             Kind::Trim => self.trim(host),
+            Kind::BadDisk => self.bad_disk(host),
         }
     }
 
@@ -198,6 +201,7 @@ impl World {
             Undo::Cut(from, to) => self.cut[*from][*to] = self.cut[*from][*to].saturating_sub(1),
             Undo::ZooCut(host) => self.hosts[*host].zoo_cut = self.hosts[*host].zoo_cut.saturating_sub(1),
             Undo::ZooDown => self.zoo.down = false,
+            Undo::BadDisk(host) => self.kill(*host, Some(Crash::Machine)),
         }
     }
 
@@ -231,6 +235,15 @@ impl World {
     /// A snapshot is taken, and the log before it goes.
     fn trim(&mut self, host: usize) {
         self.with(host, |process| drop(process.snapshot()));
+    }
+
+    /// The disk syncs no more; a little later the power fails too, so that what was not synced shows.
+    fn bad_disk(&mut self, host: usize) {
+        if self.always && self.hosts[host].process.is_some() {
+            self.hosts[host].disk.fail_syncs(true);
+            let later = self.rng.between(20, 400) * MS;
+            self.after(later, Item::Undo(Undo::BadDisk(host)));
+        }
     }
 
     fn zoo_cut(&mut self, host: usize, length: u64) {

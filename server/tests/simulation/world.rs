@@ -64,6 +64,7 @@ pub enum Undo {
     Cut(usize, usize),
     ZooCut(usize),
     ZooDown,
+    BadDisk(usize),
 }
 
 pub enum Parcel {
