@@ -19,8 +19,9 @@ use botellier_server::replication::wire::{Body, Frame};
 use parking_lot::Mutex;
 use tokio::runtime::{Builder, Runtime};
 
+use crate::network::Parcel;
 use crate::rng::Rng;
-use crate::world::{Item, MS, Parcel, World};
+use crate::world::{Item, MS, World};
 
 /// What a process ordered, to be carried out once its turn is over.
 pub enum Order {

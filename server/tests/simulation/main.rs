@@ -6,6 +6,7 @@
 mod callers;
 mod faults;
 mod host;
+mod network;
 mod rng;
 mod world;
 mod zoo;

@@ -21,6 +21,7 @@ const CRATES: &[Crate] = &[
     Crate {
         folder: "server",
         rooms: &[
+            "mutant",
             "config",
             "metrics",
             "resp",
