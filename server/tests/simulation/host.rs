@@ -351,18 +351,14 @@ impl World {
     /// Sends a snapshot, then the log from there. One is taken if there is none, as soon as all in it is committed.
     pub fn copy_to(&mut self, host: usize, connection: ConnectionId, stamp: Stamp) {
         let Some(process) = &self.hosts[host].process else { return };
-        let copy = match process.copy() {
-            Ok(Some(copy)) => copy,
-            _ => {
-                let taken = caught(|| process.snapshot().is_ok());
-                if taken.is_err() {
-                    self.kill(host, None);
-                    return;
-                }
-                let generation = self.hosts[host].generation;
-                self.after(20 * MS, Item::Copy(host, generation, connection, stamp));
+        let Ok(Some(copy)) = process.copy() else {
+            if caught(|| process.snapshot().is_ok()).is_err() {
+                self.kill(host, None);
                 return;
             }
+            let generation = self.hosts[host].generation;
+            self.after(20 * MS, Item::Copy(host, generation, connection, stamp));
+            return;
         };
         let mut raw = copy.snapshots.raw(&copy.info).expect("the snapshot is there");
         let mut bodies = vec![Body::CopyBegin { position: copy.position, bytes: raw.bytes() }];

@@ -90,7 +90,11 @@ fn every_planted_defect_is_found() {
         let began = std::time::Instant::now();
         match seeds_to_find(trap, seeds()) {
             Some((seed, why)) => {
-                println!("trap {trap}: seed {seed}, {:.1?}: {:.200}", began.elapsed(), why.replace('\n', " "))
+                println!(
+                    "trap {trap}: seed {seed}, {:.1?}: {:.200}",
+                    began.elapsed(),
+                    why.replace('\n', " ")
+                );
             }
             None => println!("trap {trap}: NOT FOUND in {} seeds, {:.1?}", seeds(), began.elapsed()),
         }

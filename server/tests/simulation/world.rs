@@ -6,6 +6,7 @@ use crate::network::Pipe;
 use crate::rng::Rng;
 use crate::zoo::Zoo;
 use botellier_e2e::history::linear::{self, Operation};
+use botellier_server::node::simulate::Simulated;
 use botellier_server::replication::member::{Config, Stamp};
 use botellier_server::replication::protocol::{ConnectionId, Ending, Event};
 use std::cmp::Reverse;
@@ -265,12 +266,12 @@ impl World {
             Item::Call(caller) => self.call(caller),
             Item::Flush(host, generation) => {
                 if self.alive(host, generation) && !self.postpone(host, Item::Flush(host, generation)) {
-                    self.with(host, |process| process.flush());
+                    self.with(host, Simulated::flush);
                 }
             }
             Item::Sync(host, generation) => {
                 if self.alive(host, generation) && !self.postpone(host, Item::Sync(host, generation)) {
-                    self.with(host, |process| process.sync());
+                    self.with(host, Simulated::sync);
                     let later = self.rng.between(300, 1_200) * MS;
                     self.after(later, Item::Sync(host, generation));
                 }

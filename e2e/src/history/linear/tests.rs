@@ -182,9 +182,9 @@ fn explained(state: &State, left: &[Operation]) -> bool {
 
 #[test]
 fn random_histories_are_judged_as_by_trying_every_order() {
+    const COUNT: usize = 20_000;
     let mut rng = Rng(1);
     let mut good = 0;
-    const COUNT: usize = 20_000;
     for number in 0..COUNT {
         let history = random_history(&mut rng);
         let expected = explained(&State::default(), &history);
