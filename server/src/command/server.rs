@@ -175,7 +175,9 @@ pub struct Persistence {
     /// How long the last one took, and how many were taken since the start.
     pub last_took_s: Option<u64>,
     pub taken: u64,
-    /// Seconds since 1970; the server's start before the first snapshot.
+    /// The server's start before the first snapshot.
+    pub last_save: Instant,
+    /// The same in seconds since 1970.
     pub last_save_s: u64,
     /// `Keyspace::changes` when the last snapshot was begun.
     pub changes_at_save: u64,
@@ -192,6 +194,7 @@ impl Persistence {
             began: None,
             last_took_s: None,
             taken: 0,
+            last_save: Instant::now(),
             last_save_s: now,
             changes_at_save: 0,
         }

@@ -9,6 +9,7 @@
 
 mod blocking;
 mod busy;
+mod clock;
 mod desk;
 mod errands;
 mod function;
@@ -100,6 +101,7 @@ pub struct Engine {
     /// A script was ended half way: see [`Engine::is_torn`].
     torn: bool,
     orders: Vec<(ClientId, Order)>,
+    clock: clock::Clock,
     /// When the last command ended, and the next began.
     mark: Instant,
     /// When to go on deleting expired keys, if there are more.
@@ -131,6 +133,7 @@ impl Engine {
             left: Vec::new(),
             torn: false,
             orders: Vec::new(),
+            clock: clock::Clock::default(),
             mark: Instant::now(),
             expire_again: None,
         }
@@ -203,9 +206,8 @@ impl Engine {
         std::mem::take(&mut self.orders)
     }
 
-    /// Time moves on, never back: a record is never older than the one before it (trap 18).
     fn advance_clock(&mut self, now_ms: u64) {
-        self.keyspace.now = self.keyspace.now.max(now_ms);
+        self.keyspace.now = self.clock.advance(self.keyspace.now, now_ms);
     }
 
     /// Run one request and queue its reply.

@@ -108,6 +108,18 @@ fn waiting_has_an_end_that_the_engine_knows() {
 }
 
 #[test]
+fn a_wait_ends_although_the_wall_clock_was_set_back() {
+    let mut server = Server::new();
+    let id = server.client();
+    server.say(id, "BLPOP k 2");
+    server.now -= 900_000;
+    for _ in 0..30 {
+        server.pass(100);
+    }
+    assert_eq!(server.hear(id), "*-1");
+}
+
+#[test]
 fn replicas_end_a_wait() {
     let mut server = Server::new();
     let (a, b) = (server.client(), server.client());

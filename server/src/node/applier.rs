@@ -170,6 +170,8 @@ fn apply(
         Some(reader) => reader,
         None => log.records(from).map_err(|error| error.to_string())?,
     };
+    // Asked before it is read: the log's own thread writes on meanwhile.
+    let written = log.written();
     let Some(batch) = read_batch(&mut reader, target)? else {
         // The log was cut, beyond what is applied, since the reader was opened: another one is.
         return Ok(());
@@ -181,7 +183,7 @@ fn apply(
     }
     drop(engine);
     if batch.is_empty() {
-        if log.written() >= target {
+        if written >= target {
             return Err(format!("records up to {target} are missing"));
         }
         // They are in memory still: only what was written can be read.

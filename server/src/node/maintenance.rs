@@ -15,11 +15,11 @@ use crate::net::now_ms;
 
 const PERIOD: Duration = Duration::from_millis(100);
 /// After a snapshot failed, the next try waits this long, as in Redis.
-const RETRY_MS: u64 = 5_000;
+const RETRY: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(node: Arc<Node>) {
     let mut config = node.settings.now();
-    let mut retry_at = 0;
+    let mut retry_at = Instant::now();
     let mut passwords = PasswordFiles::of(&config);
     loop {
         tokio::time::sleep(PERIOD).await;
@@ -32,8 +32,8 @@ pub(super) async fn run(node: Arc<Node>) {
             config = now;
         }
         passwords.follow(&node, &config);
-        if now_ms() >= retry_at && due(&node, &config) && !save(node.clone()).await {
-            retry_at = now_ms() + RETRY_MS;
+        if Instant::now() >= retry_at && due(&node, &config) && !save(node.clone()).await {
+            retry_at = Instant::now() + RETRY;
         }
     }
 }
@@ -98,8 +98,10 @@ fn due(node: &Node, config: &Config) -> bool {
     {
         return false;
     }
-    let changes = engine.keyspace.changes - engine.server.persistence.changes_at_save;
-    let seconds = now_ms() / 1000 - engine.server.persistence.last_save_s;
+    let persistence = &engine.server.persistence;
+    let changes = engine.keyspace.changes.saturating_sub(persistence.changes_at_save);
+    // The wall clock may be set back.
+    let seconds = persistence.last_save.elapsed().as_secs();
     let by_rule = config.save.iter().any(|point| changes >= point.changes && seconds >= point.seconds);
     drop(engine);
     by_rule || node.log.kept_bytes() > config.log_retention_bytes.saturating_mul(2).max(64 << 20)
@@ -125,6 +127,7 @@ pub(super) async fn save(node: Arc<Node>) -> bool {
     }
     match result {
         Ok(Ok(info)) => {
+            persistence.last_save = Instant::now();
             persistence.last_save_s = now_ms() / 1000;
             persistence.changes_at_save = changes;
             persistence.last_failed = false;

@@ -24,7 +24,7 @@ mod status;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
@@ -335,26 +335,29 @@ fn listen(net: &Arc<Net>, config: &Config, tasks: &mut JoinSet<()>) -> Result<()
 
 /// Drive the engine's clock: some times a second, and sooner when a client's wait ends.
 async fn tick(net: Arc<Net>, due: Arc<Notify>) {
-    let mut next = 0;
+    let mut next = Instant::now();
     loop {
         // While a script is busy the clock stands still.
-        let until = net.enter_later().await.map_or(0, |mut engine| turn(&mut engine, &mut next));
+        let wait = net.enter_later().await.map(|mut engine| turn(&mut engine, &mut next));
         net.quiet().await;
         (net.flush)();
-        let wait = Duration::from_millis(until.saturating_sub(now_ms()).max(1));
+        let wait = wait.unwrap_or_default().max(Duration::from_millis(1));
         // A client that begins to wait may have an earlier deadline.
         let _ = tokio::time::timeout(wait, due.notified()).await;
     }
 }
 
-/// One turn of the engine's clock; says when the next is due.
-fn turn(engine: &mut Engine, next: &mut u64) -> u64 {
-    let now = now_ms();
-    engine.tick(now);
+/// One turn of the engine's clock; says how soon the next is due. The wall clock may be set in between, so that only the
+/// engine's time says how long a client still waits.
+fn turn(engine: &mut Engine, next: &mut Instant) -> Duration {
+    engine.tick(now_ms());
+    let now = Instant::now();
     if now >= *next {
-        *next = now + 1000 / u64::from(engine.server.config.hz.max(1));
+        *next = now + Duration::from_secs(1) / engine.server.config.hz.max(1);
     }
-    engine.next_deadline().map_or(*next, |deadline| deadline.min(*next))
+    let regular = next.saturating_duration_since(now);
+    let deadline = engine.next_deadline().map(|at| at.saturating_sub(engine.keyspace.now));
+    deadline.map_or(regular, |deadline| regular.min(Duration::from_millis(deadline)))
 }
 
 fn seed() -> u64 {
