@@ -68,3 +68,16 @@ choose_cluster() {
     *) fail "no cluster '$1': own, kind or current" ;;
   esac
 }
+
+# isolated COMMAND...: in namespaces of its own; when the command or this script ends, the kernel ends all that is in them.
+isolated() {
+  local status=0
+  [ "$(id -u)" = 0 ] || fail "only root can make namespaces"
+  unshare --mount --net --pid --fork --kill-child --mount-proc --propagation private "$@" 9>&- &
+  local process=$!
+  # shellcheck disable=SC2064 # the process is known now
+  trap "kill -9 $process 2>/dev/null || true" EXIT
+  wait $process || status=$?
+  trap - EXIT
+  return $status
+}

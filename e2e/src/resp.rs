@@ -36,6 +36,17 @@ impl Client {
         self.stream.get_mut().write_all(&encode(command))?;
         read_reply(&mut self.stream)
     }
+
+    /// Sends several commands at once; their replies, in order.
+    pub fn call_all(&mut self, commands: &[Vec<String>]) -> io::Result<Vec<Reply>> {
+        let mut bytes = Vec::new();
+        for command in commands {
+            let words: Vec<&str> = command.iter().map(String::as_str).collect();
+            bytes.extend_from_slice(&encode(&words));
+        }
+        self.stream.get_mut().write_all(&bytes)?;
+        commands.iter().map(|_| read_reply(&mut self.stream)).collect()
+    }
 }
 
 fn encode(command: &[&str]) -> Vec<u8> {

@@ -5,11 +5,14 @@
 //! error that promises nothing): an ambiguous one may have happened, once, at any later time.
 
 mod check;
+pub mod export;
 mod gaps;
 pub mod linear;
+mod stalls;
 
 pub use check::{Found, Verdict, check};
 pub use gaps::{Gaps, gaps};
+pub use stalls::{longest_stall, percentile};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {

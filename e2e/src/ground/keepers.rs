@@ -1,0 +1,83 @@
+//! A ZooKeeper ensemble of three members, as the operator sets it up.
+
+use super::network::Machine;
+use super::process::Process;
+use super::wait_for;
+use std::fmt::Write as _;
+use std::io::{Read, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::Duration;
+
+pub const MEMBERS: usize = 3;
+const PORT: u16 = 2181;
+
+pub struct Keepers {
+    pub members: Vec<Process>,
+}
+
+impl Keepers {
+    /// Prepares members with their data and logs beneath `folder`.
+    pub fn new(folder: &Path, logs: &Path) -> Result<Self, String> {
+        let members = (0..MEMBERS).map(|number| member(number, folder, logs));
+        Ok(Self { members: members.collect::<Result<_, _>>().map_err(|error| error.to_string())? })
+    }
+
+    /// Starts all of them, and waits until each serves.
+    pub fn start(&self) -> Result<(), String> {
+        self.members.iter().try_for_each(Process::release)?;
+        self.members.iter().try_for_each(|member| {
+            wait_for("ZooKeeper to serve", Duration::from_mins(1), || {
+                serves(member.machine).unwrap_or(false).then_some(())
+            })
+        })
+    }
+
+    /// What the store is told.
+    pub fn connect() -> String {
+        let servers: Vec<String> =
+            (0..MEMBERS).map(|number| format!("{}:{PORT}", Machine::Keeper(number).address())).collect();
+        format!("{}/store", servers.join(","))
+    }
+}
+
+fn serves(machine: Machine) -> std::io::Result<bool> {
+    let mut stream = TcpStream::connect((machine.orders().as_str(), PORT))?;
+    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    stream.write_all(b"srvr")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer.contains("Mode:"))
+}
+
+fn member(number: usize, folder: &Path, logs: &Path) -> std::io::Result<Process> {
+    let machine = Machine::Keeper(number);
+    let data = folder.join(machine.name());
+    std::fs::create_dir_all(&data)?;
+    let file = folder.join(format!("{}.cfg", machine.name()));
+    let mut settings = format!(
+        "tickTime=500\ninitLimit=40\nsyncLimit=4\ncnxTimeout=1000\ndataDir={}\nclientPort={PORT}\nmaxClientCnxns=0\n\
+         admin.enableServer=false\n4lw.commands.whitelist=srvr\nautopurge.snapRetainCount=3\n",
+        data.display()
+    );
+    for member in 0..MEMBERS {
+        let address = Machine::Keeper(member).address();
+        // Writing to a string can't fail.
+        let _ = writeln!(settings, "server.{}={address}:2888:3888", member + 1);
+    }
+    std::fs::write(&file, settings)?;
+    std::fs::write(data.join("myid"), (number + 1).to_string())?;
+    let java = [
+        "java",
+        "-Xmx64m",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "-cp",
+        "/etc/zookeeper/conf:/usr/share/java/zookeeper.jar",
+        "-Dzookeeper.forceSync=no",
+        "org.apache.zookeeper.server.quorum.QuorumPeerMain",
+    ];
+    let command = java.iter().map(ToString::to_string).chain([file.display().to_string()]).collect();
+    let log = logs.join(format!("{}.log", machine.name()));
+    Ok(Process::new(machine, &machine.name(), command, log))
+}
