@@ -20,6 +20,7 @@ use std::time::Duration;
 use super::claims::Waiting;
 use super::registry::View;
 
+#[derive(Clone, Hash)]
 pub struct Candidate {
     pub(super) common: Common,
     pub(super) info: NodeInfo,
@@ -38,6 +39,7 @@ pub struct Candidate {
 /// Whom clients were told to look for.
 type Followed = Option<Member>;
 
+#[derive(Clone, Hash)]
 pub(super) enum Role {
     /// Follows nobody, as nobody is known to lead, or as this node is trying to.
     Idle,
@@ -46,6 +48,7 @@ pub(super) enum Role {
 }
 
 /// What a node said of its log, in person: announcements may be those of a former life (trap 4).
+#[derive(Clone, Hash)]
 pub(super) struct Met {
     pub member: Member,
     pub whole: bool,
@@ -68,6 +71,7 @@ pub struct Birth {
 }
 
 /// Ids that no other write or cluster has: a counter behind a random start.
+#[derive(Clone, Hash)]
 pub(super) struct Ids {
     seed: u128,
     count: u128,
@@ -214,7 +218,9 @@ impl Candidate {
             {
                 leader.ack(now, connection, ack, out);
             }
-            (Role::Follower(follower), _) if follower.is_link(connection) => {
+            (Role::Follower(follower), _)
+                if follower.is_link(connection) || crate::mutant::is_planted(13) =>
+            {
                 let refused = matches!(frame.body, Body::Refused(_));
                 if frame.epoch < known && !refused && !crate::mutant::is_planted(13) {
                     // A leader of the past: what it sends is worth nothing, and it may learn so at the next greeting.
@@ -303,7 +309,12 @@ impl Candidate {
 
     fn registry(&mut self, now: Time, event: RegistryEvent, out: &mut Vec<Action>) {
         match event {
-            RegistryEvent::Lost => self.view.lost(),
+            RegistryEvent::Lost => {
+                self.view.lost();
+                if crate::mutant::is_planted(29) {
+                    self.step_down(now, out);
+                }
+            }
             RegistryEvent::Restored => {
                 self.view.restored();
                 self.announced = None;

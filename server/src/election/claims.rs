@@ -10,7 +10,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 /// Patience, in time that this process was awake.
-#[derive(Default)]
+#[derive(Clone, Default, Hash)]
 pub(super) struct Waiting {
     /// Since when the node has its place.
     placed: Duration,

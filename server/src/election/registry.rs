@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 /// `/config` as read, with the znode's version; `None`: there is none.
 pub type Read = Option<(Config, i32)>;
 
-#[derive(Default)]
+#[derive(Clone, Default, Hash)]
 pub struct View {
     connected: bool,
     /// As read since the connection was last restored.
@@ -26,6 +26,7 @@ pub struct View {
     asked: bool,
 }
 
+#[derive(Clone, Hash)]
 struct Pending {
     write: Config,
     expected: Option<i32>,
@@ -35,7 +36,7 @@ struct Pending {
     state: State,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum State {
     Flying,
     Undecided,

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use std::time::Duration;
 
 /// What a follower shares with whatever the node becomes next.
+#[derive(Clone, Hash)]
 pub struct Common {
     pub settings: Settings,
     pub me: Member,
@@ -57,7 +58,7 @@ impl Common {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Link {
     Down { retry_at: Time },
     Opening(ConnectionId),
@@ -80,6 +81,7 @@ impl Link {
     }
 }
 
+#[derive(Clone, Hash)]
 pub struct Follower {
     leader: Member,
     epoch: Epoch,

@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 mod handover;
+#[cfg(test)]
+mod tests;
 use handover::Handover;
 
 /// A change of the configuration that the leader wants.
@@ -30,6 +32,7 @@ pub enum Wish {
 /// What the synced replica is being changed to; `None`: to nobody.
 pub type Change = Option<Member>;
 
+#[derive(Clone, Hash)]
 pub struct Leader {
     settings: Settings,
     me: Member,
@@ -55,6 +58,7 @@ pub struct Leader {
     handover: Option<Handover>,
 }
 
+#[derive(Clone, Hash)]
 struct Peer {
     member: Member,
     zone: Option<String>,
@@ -352,11 +356,14 @@ impl Leader {
     }
 
     fn healthy(&self, member: &Member) -> bool {
-        self.peer(member).is_some_and(|peer| {
-            let level = peer.held >= self.log.end.offset;
-            self.awake.since(peer.heard) < self.settings.lease
-                && (level || self.awake.since(peer.progress) < self.settings.lease)
-        })
+        self.peer(member).is_some_and(|peer| self.keeps_up(peer))
+    }
+
+    /// It answers, and what it does not hold yet it is about to.
+    fn keeps_up(&self, peer: &Peer) -> bool {
+        let level = peer.held >= self.log.end.offset;
+        self.awake.since(peer.heard) < self.settings.lease
+            && (level || self.awake.since(peer.progress) < self.settings.lease)
     }
 
     pub fn wish(&self, now: Time) -> Option<Wish> {
@@ -386,9 +393,11 @@ impl Leader {
         })
     }
 
-    /// It holds all that was acknowledged, has lost nothing, answers, and is close enough not to stall writes.
+    /// It holds all that was acknowledged, has lost nothing, keeps up, and is close enough not to stall writes. Nobody is
+    /// named who would have to be replaced at once: two that both stall would take turns as fast as the registry writes.
     fn level(&self, now: Time, peer: &Peer) -> bool {
         peer.fed
+            && self.keeps_up(peer)
             && peer.whole
             && peer.held >= self.needed()
             && self.log.end.offset.saturating_sub(peer.held) <= self.settings.level_bytes

@@ -8,7 +8,7 @@ use super::time::Time;
 use std::time::Duration;
 
 /// The leader's side: what one peer granted.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Hash)]
 pub struct Granted {
     until: Time,
 }
@@ -33,7 +33,7 @@ impl Granted {
 }
 
 /// The follower's side: whom it promised not to take over from, and until when.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Promises {
     /// A process that has just started does not know what the one before it promised, nor to whom.
     unknown: Time,

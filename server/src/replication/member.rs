@@ -21,14 +21,14 @@ impl fmt::Display for Member {
 }
 
 /// Orders configurations: a later one has a higher stamp, whatever happened to the registry in between.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamp {
     pub epoch: Epoch,
     pub version: u64,
 }
 
 /// `/config`: who leads and who holds every acknowledged write beside the leader.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Hash)]
 pub struct Config {
     pub format: u32,
     pub cluster: String,
@@ -63,7 +63,7 @@ impl Config {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Hash)]
 #[serde(rename_all = "lowercase")]
 pub enum RoleName {
     Leader,
@@ -73,7 +73,7 @@ pub enum RoleName {
 }
 
 /// `/nodes/<id>`: what a node announces of itself. A hint only: it may outlive its process or die before it (trap 4).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Hash)]
 pub struct NodeInfo {
     pub format: u32,
     pub id: String,
@@ -114,7 +114,7 @@ impl NodeInfo {
 }
 
 /// What a node knows from one life to the next.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Hash)]
 pub struct Memory {
     pub cluster: Option<String>,
     pub config: Option<Config>,
@@ -129,7 +129,7 @@ impl Memory {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Durability {
     /// No write is acknowledged by one node alone.
     Required,

@@ -36,7 +36,7 @@ impl fmt::Display for Position {
 }
 
 /// Where an epoch's first record starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Hash)]
 pub struct EpochStart {
     pub epoch: Epoch,
     pub start: Offset,

@@ -49,7 +49,7 @@ impl ConnectionId {
 }
 
 /// How a connection ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ending {
     /// The other side closed it, after all that it sent: by its order or by its death. It has no lease any more.
     Orderly,
@@ -111,7 +111,7 @@ pub enum Event {
     ForceLead,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub enum RegistryEvent {
     /// The connection is lost; a write under way is undecided and answered so first.
     Lost,
@@ -126,7 +126,7 @@ pub enum RegistryEvent {
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WriteOutcome {
     Won {
         version: i32,
@@ -136,7 +136,7 @@ pub enum WriteOutcome {
     Undecided,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HandoverRequest {
     /// `None`: the synced replica.
     pub to: Option<String>,
@@ -291,7 +291,7 @@ pub enum Note {
 }
 
 /// What the machines are built with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub struct Settings {
     pub durability: Durability,
     /// How long a lease lasts.
@@ -322,7 +322,7 @@ impl Settings {
 }
 
 /// The own log, as last reported.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct LogState {
     pub end: Position,
     pub held: Offset,

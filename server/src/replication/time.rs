@@ -59,7 +59,7 @@ impl Time {
 
 /// Time during which this process was awake to see anything. A stalled process must not conclude from its own silence
 /// that everybody else fell silent, so each step counts only up to a limit. For suspicion only: leases use `Time`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub struct Awake {
     last: Time,
     total: Duration,

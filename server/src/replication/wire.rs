@@ -23,7 +23,7 @@ pub const FRAME_MAX: usize = BULK_MAX + 1024;
 pub const EPOCHS_MAX: usize = 8 * 1024;
 const HEAD: usize = 4 + 1 + 1 + 8 + 8;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Frame {
     pub epoch: Epoch,
     /// Version of the configuration that the sender acts on.
@@ -31,7 +31,7 @@ pub struct Frame {
     pub body: Body,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Body {
     Hello(Box<Hello>),
     Welcome(Welcome),
@@ -65,7 +65,7 @@ pub enum Body {
 }
 
 /// The first frame of a follower.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Hello {
     pub protocol: u16,
     pub password: Bytes,
@@ -86,7 +86,7 @@ impl Hello {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Watch {
     pub password: Bytes,
     pub id: String,
@@ -95,21 +95,21 @@ pub struct Watch {
     pub token: u64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Welcome {
     pub cluster: String,
     pub plan: Plan,
     pub token: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Plan {
     /// Both logs agree up to here; cut the rest, if any, and go on.
     Resume(Position),
     Copy,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Heartbeat {
     /// By the leader's clock, when the frame was made.
     pub stamp: Time,
@@ -122,7 +122,7 @@ pub struct Heartbeat {
     pub wall_ms: u64,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Ack {
     /// Held by the receiver's appendfsync and shared with the leader's log; 0 while that is not known.
     pub held: Offset,
@@ -135,7 +135,7 @@ pub struct Ack {
     pub granted: Duration,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Refused {
     pub reason: Reason,
     pub by: Member,
@@ -145,7 +145,7 @@ pub struct Refused {
     pub detail: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Reason {
     Password = 1,

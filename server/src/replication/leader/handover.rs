@@ -8,12 +8,14 @@ use super::super::wire::Body;
 use super::Leader;
 use std::time::Duration;
 
+#[derive(Clone, Hash)]
 pub struct Handover {
     request: HandoverRequest,
     deadline: Time,
     stage: Stage,
 }
 
+#[derive(Clone, Hash)]
 enum Stage {
     Naming,
     Draining,

@@ -1,0 +1,82 @@
+//! What the leader wishes of its followers.
+
+use super::*;
+use crate::replication::history::History;
+use crate::replication::member::FORMAT;
+
+const LEASE: Duration = Duration::from_millis(400);
+
+fn member(id: &str) -> Member {
+    Member { id: id.into(), incarnation: "1".into() }
+}
+
+fn at(ms: u64) -> Time {
+    Time::from_nanos(ms * 1_000_000)
+}
+
+fn log(offset: Offset) -> LogState {
+    LogState { end: Position { epoch: 1, offset, crc: 0 }, held: offset, durable: offset }
+}
+
+/// A leader whose log ends at 100, with synced replica `b`, and `b` and `c` connected and level.
+fn led() -> Leader {
+    let config = Config {
+        format: FORMAT,
+        cluster: "c".into(),
+        version: 1,
+        epoch: 1,
+        leader: member("a"),
+        synced: Some(member("b")),
+        attempt: "1".into(),
+    };
+    let settings = Settings::new(Durability::Required, LEASE);
+    let mut leader = Leader::new(at(1000), settings, member("a"), None, &config, log(100));
+    for (number, id) in [(1, "b"), (2, "c")] {
+        let connection = ConnectionId::incoming(number);
+        let history = History { end: log(100).end, ..History::default() };
+        let (id, incarnation, cluster) = (id.into(), "1".into(), Some("c".into()));
+        let hello = Hello {
+            protocol: wire::PROTOCOL,
+            id,
+            incarnation,
+            cluster,
+            whole: true,
+            history,
+            ..Hello::default()
+        };
+        leader.hello(at(1000), connection, &hello, &mut Vec::new());
+        leader.compared(at(1000), connection, Some(log(100).end), &mut Vec::new());
+        ack(&mut leader, 1000, number, 100);
+    }
+    leader
+}
+
+/// A follower answers a heartbeat of that moment.
+fn ack(leader: &mut Leader, ms: u64, number: u64, held: Offset) {
+    let ack = Ack { held, durable: held, whole: true, stamp: at(ms), granted: LEASE };
+    leader.ack(at(ms), ConnectionId::incoming(number), &ack, &mut Vec::new());
+}
+
+#[test]
+fn nobody_is_named_who_stalls_as_the_one_before_does() {
+    let mut leader = led();
+    leader.log(at(1000), log(200), &mut Vec::new());
+    for ms in (1000..=2000).step_by(20) {
+        leader.tick(at(ms), &mut Vec::new());
+        ack(&mut leader, ms, 1, 100);
+        ack(&mut leader, ms, 2, 100);
+    }
+    assert_eq!(leader.wish(at(2000)), None, "both answer, and neither gets on");
+    ack(&mut leader, 2000, 2, 150);
+    assert_eq!(leader.wish(at(2000)), Some(Wish::Name(member("c"))), "one gets on");
+}
+
+#[test]
+fn a_synced_replica_that_falls_silent_is_replaced_by_a_level_one() {
+    let mut leader = led();
+    for ms in (1000..=1500).step_by(20) {
+        leader.tick(at(ms), &mut Vec::new());
+        ack(&mut leader, ms, 2, 100);
+    }
+    assert_eq!(leader.wish(at(1500)), Some(Wish::Name(member("c"))));
+}
