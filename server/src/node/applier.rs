@@ -40,7 +40,13 @@ pub struct Applier {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
     /// For a simulator, which has no threads.
-    by_hand: Option<(Log, SharedEngine)>,
+    by_hand: Option<ByHand>,
+}
+
+struct ByHand {
+    log: Log,
+    engine: SharedEngine,
+    records: Mutex<Option<Records>>,
 }
 
 impl Applier {
@@ -60,19 +66,24 @@ impl Applier {
     pub fn by_hand(log: Log, engine: SharedEngine, applied: Applied) -> Self {
         let state = State { target: applied.position().offset, held: false, working: false, stop: false };
         let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
-        Self { applied, shared, thread: None, by_hand: Some((log, engine)) }
+        Self {
+            applied,
+            shared,
+            thread: None,
+            by_hand: Some(ByHand { log, engine, records: Mutex::default() }),
+        }
     }
 
     /// Apply some of what is to be applied; false if there is nothing.
     pub fn step(&self) -> bool {
-        let Some((log, engine)) = &self.by_hand else { return false };
+        let Some(ByHand { log, engine, records }) = &self.by_hand else { return false };
         let state = self.shared.state.lock();
         let (target, held) = (state.target, state.held);
         drop(state);
         if held || self.applied.position().offset >= target {
             return false;
         }
-        if let Err(error) = apply(&mut None, log, engine, &self.applied, target) {
+        if let Err(error) = apply(&mut records.lock(), log, engine, &self.applied, target) {
             super::fatal(&format!("can't apply the log: {error}"));
         }
         true

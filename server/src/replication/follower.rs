@@ -101,12 +101,18 @@ pub struct Follower {
     needed: Option<Offset>,
     /// A link that broke; its watch may yet tell that the leader is gone.
     lost: Option<ConnectionId>,
+    /// How often the leader said that it does not lead.
+    early: u32,
 }
 
 /// What does not fit this often in a row never will: the logs differ where they were thought to agree.
 const REJECTIONS_MAX: u32 = 3;
 /// Between tries to reach a leader.
 const RETRY: Duration = Duration::from_millis(50);
+/// Between the first tries at one that does not lead yet: whoever heard of its claim before itself is early by
+/// milliseconds, and it may commit nothing until this node is back.
+const RETRY_SOON: Duration = Duration::from_millis(3);
+const SOON_MAX: u32 = 20;
 
 impl Follower {
     pub fn new(now: Time, leader: Member, epoch: Epoch, address: Option<(String, u16)>) -> Self {
@@ -123,6 +129,7 @@ impl Follower {
             received: 0,
             needed: None,
             lost: None,
+            early: 0,
         }
     }
 
@@ -318,7 +325,12 @@ impl Follower {
         if !soon {
             out.push(Action::Note(Note::Refused { by: refused.by.clone(), detail: refused.detail.clone() }));
         }
-        let pause = if soon { RETRY } else { common.settings.grace };
+        self.early = self.early.saturating_add(1);
+        let pause = match soon {
+            true if self.early <= SOON_MAX => RETRY_SOON,
+            true => RETRY,
+            false => common.settings.grace,
+        };
         self.drop_link(now.plus(pause), out);
     }
 
@@ -496,14 +508,60 @@ mod tests {
         out
     }
 
-    #[test]
-    fn what_is_known_to_be_committed_is_applied_on_after_the_log_was_cut_back() {
-        let member = |id: &str| Member { id: id.into(), incarnation: "1".into() };
+    fn member(id: &str) -> Member {
+        Member { id: id.into(), incarnation: "1".into() }
+    }
+
+    fn position(offset: Offset) -> Position {
+        Position { epoch: 1, offset, crc: 0 }
+    }
+
+    fn common() -> Common {
         let settings = Settings::new(Durability::Required, Duration::from_millis(400));
         let promises = Promises::after_start(Time::ZERO, settings.lease, settings.margin);
-        let position = |offset| Position { epoch: 1, offset, crc: 0 };
         let log = LogState { end: position(100), held: 100, durable: 100 };
-        let mut common = Common::new(settings, member("a"), log, Memory::default(), promises);
+        Common::new(settings, member("a"), log, Memory::default(), promises)
+    }
+
+    /// Connects and is refused; after what time it connects again.
+    fn refused(follower: &mut Follower, common: &mut Common, now: Time) -> Duration {
+        let mut out = Vec::new();
+        follower.look(now, common, &mut out);
+        let connection = follower.link.connection().expect("it connects");
+        follower.opened(connection, common, &mut out);
+        let refused = Refused {
+            reason: Reason::Trying,
+            by: member("b"),
+            whole: true,
+            position: position(100),
+            detail: String::new(),
+        };
+        let frame = Frame { epoch: 1, version: 1, body: Body::Refused(refused) };
+        follower.frame(now, frame, common, &mut out);
+        let Link::Down { retry_at } = follower.link else { panic!("it goes on with {:?}", follower.link) };
+        retry_at.since(now)
+    }
+
+    #[test]
+    fn a_leader_that_does_not_lead_yet_is_asked_again_at_once_but_not_for_ever() {
+        let mut common = common();
+        let mut follower = Follower::new(Time::ZERO, member("b"), 1, Some(("b".into(), 1)));
+        let mut now = Time::ZERO;
+        let pauses: Vec<Duration> = (0..=SOON_MAX)
+            .map(|_| {
+                let pause = refused(&mut follower, &mut common, now);
+                now = now.plus(pause);
+                pause
+            })
+            .collect();
+        let (last, first) = pauses.split_last().expect("there are some");
+        assert!(first.iter().all(|pause| *pause == RETRY_SOON), "{first:?}");
+        assert_eq!(*last, RETRY);
+    }
+
+    #[test]
+    fn what_is_known_to_be_committed_is_applied_on_after_the_log_was_cut_back() {
+        let mut common = common();
         common.commit = 60;
         let mut follower = Follower::new(Time::ZERO, member("b"), 1, Some(("b".into(), 1)));
         let orders = resume(&mut follower, &mut common, position(80));

@@ -210,7 +210,7 @@ impl Reader {
                 let mut buf = vec![0; bytes];
                 let read = disk::read_full(&*file, segment.place(self.offset), &mut buf)
                     .map_err(segment.error("read"))?;
-                if self.core.view.lock().cuts != self.cuts {
+                if self.is_cut() {
                     return Err(ReadError::Cut);
                 }
                 if read < bytes {
@@ -223,6 +223,11 @@ impl Reader {
         let start = self.offset;
         self.offset += bytes.len() as u64;
         Ok(Some(Chunk { start, bytes }))
+    }
+
+    /// Whether the log was cut since this reader was opened.
+    fn is_cut(&self) -> bool {
+        self.core.view.lock().cuts != self.cuts
     }
 
     fn find(&self, max: usize) -> Result<Option<Source>, ReadError> {
@@ -281,10 +286,15 @@ impl Records {
         self.at
     }
 
-    /// The next record that ends at or before `limit`; `None` if there is none for now.
+    /// The next record that ends at or before `limit`; `None` if there is none for now. Nothing that was cut: after a cut
+    /// the records are opened anew.
     pub fn next_until(&mut self, limit: Offset) -> Result<Option<Record>, ReadError> {
         let start = self.at.offset;
         let bad = |source| ReadError::Record { offset: start, source };
+        // What was read ahead may have been cut since, and another record may be in its place.
+        if self.reader.is_cut() {
+            return Err(ReadError::Cut);
+        }
         if start >= limit || !self.gather(PREFIX_BYTES)? {
             return Ok(None);
         }

@@ -1,7 +1,8 @@
 //! Threads that share a log on real files, readers beside writers, and what followers send.
 
+use super::super::memory::MemoryDisk;
 use super::super::*;
-use super::{numbered, payloads};
+use super::{numbered, options, payloads};
 use std::sync::mpsc;
 use std::thread;
 
@@ -173,4 +174,22 @@ fn changing_appendfsync_never_lowers_what_is_held() {
         told.recv().unwrap();
     }
     assert!(log.synced() >= second);
+}
+
+#[test]
+fn what_was_cut_after_it_was_read_ahead_is_no_record() {
+    let (log, _) = Log::open(options(&MemoryDisk::new(1), Fsync::Everysec), Position::START).unwrap();
+    log.append(1, 0, b"shared");
+    log.flush().unwrap();
+    let shared = log.end();
+    log.append(1, 0, b"of the old leader");
+    log.flush().unwrap();
+    let mut records = log.records(0).unwrap();
+    // Both are read from the log at once; only the first is asked for.
+    assert!(records.next_until(shared.offset).unwrap().is_some());
+    log.truncate(shared).unwrap();
+    let end = log.append(2, 0, b"of the new leader");
+    log.flush().unwrap();
+    assert!(matches!(records.next_until(end), Err(ReadError::Cut)));
+    assert_eq!(payloads(&log, shared.offset), [b"of the new leader"]);
 }
