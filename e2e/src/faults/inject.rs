@@ -78,14 +78,7 @@ impl World {
                 let nodes = nodes(who);
                 self.slow_disk(&nodes, hold, &mut rng)
             }
-            Fault::EmptyDisk(who) => {
-                let node = &self.nodes[nodes(who)[0]];
-                node.process.kill();
-                let emptied = node.empty();
-                sleep(hold);
-                node.process.release()?;
-                emptied.map_err(|error| error.to_string())
-            }
+            Fault::EmptyDisk(who) => self.empty_disk(&nodes(who), hold),
             Fault::Handover => {
                 self.handover(tell);
                 Ok(())
@@ -116,7 +109,8 @@ impl World {
 
     fn cut(&self, drawn: &Drawn, tell: &dyn Fn(String), rng: &mut fastrand::Rng) -> Result<(), String> {
         let mut direction = Direction::Both;
-        let keepers: Vec<String> = (0..MEMBERS).map(|member| Machine::Keeper(member).address()).collect();
+        let keepers: Vec<String> =
+            (0..MEMBERS).map(|member| Machine::Keeper(member).address().to_string()).collect();
         let everybody = vec![EVERYBODY.to_owned()];
         let (machines, from) = match drawn.fault {
             Fault::Cut(who) => (self.machines(who, rng), everybody),
@@ -126,7 +120,7 @@ impl World {
             }
             Fault::CutPair => {
                 let pair = self.machines(Who::Pair, rng);
-                (vec![pair[0]], vec![pair[1].address()])
+                (vec![pair[0]], vec![pair[1].address().to_string()])
             }
             Fault::CutFromKeepers(who) => (self.machines(who, rng), keepers),
             Fault::CutFromClients(who) => (self.machines(who, rng), vec![CLIENTS.to_owned()]),
@@ -164,6 +158,19 @@ impl World {
         sleep(hold);
         let freed: Result<Vec<()>, _> = nodes.iter().map(|&node| self.nodes[node].free()).collect();
         filled.and(freed).map(drop).map_err(|error| error.to_string())
+    }
+
+    fn empty_disk(&self, nodes: &[usize], hold: Duration) -> Result<(), String> {
+        // A leader that is alone, by its own decision, has the only copy.
+        if pair(&self.nodes).is_none_or(|(_, synced, _)| synced.is_none()) {
+            return Ok(());
+        }
+        let node = &self.nodes[nodes[0]];
+        node.process.kill();
+        let emptied = node.empty();
+        sleep(hold);
+        node.process.release()?;
+        emptied.map_err(|error| error.to_string())
     }
 
     /// By up to a day, there and back.

@@ -129,7 +129,7 @@ fn report(run: &Run, episodes: &[Episode], told: &Told) {
         .map(|node| format!("{} {:?}", node.process.name, node.process.endings()))
         .collect();
     println!("changes of leader {}, ended by themselves: [{}]", epoch.saturating_sub(1), ended.join(", "));
-    let stalls = stalls(&told.history, episodes);
+    let stalls = stalls(run, &told.history, episodes);
     println!(
         "longest time without an acknowledged write, in ms, of the faults that came alone and of mixed ones:"
     );
@@ -142,7 +142,7 @@ fn report(run: &Run, episodes: &[Episode], told: &Told) {
 }
 
 /// By fault, and by whether it came alone.
-fn stalls<'e>(history: &[Operation], episodes: &'e [Episode]) -> BTreeMap<(&'e str, bool), u64> {
+fn stalls<'e>(run: &Run, history: &[Operation], episodes: &'e [Episode]) -> BTreeMap<(&'e str, bool), u64> {
     let writes = |operation: &&Operation| {
         !operation.steps.iter().all(|step| matches!(step, Step::Get(_) | Step::Range(_) | Step::Members(_)))
     };
@@ -155,6 +155,12 @@ fn stalls<'e>(history: &[Operation], episodes: &'e [Episode]) -> BTreeMap<(&'e s
     let mut stalls = BTreeMap::new();
     for episode in episodes {
         let stall = longest_stall(&acknowledged, episode.from, episode.to);
+        let names: Vec<_> = episode.faults.iter().map(|drawn| drawn.name).collect();
+        let (from, stall_ms) = (episode.from / 1_000_000, stall / 1_000_000);
+        run.tell(&format!(
+            "without an acknowledged write for {stall_ms} ms after {from} ms: {}",
+            names.join(" + ")
+        ));
         for drawn in &episode.faults {
             let longest = stalls.entry((drawn.name, episode.faults.len() == 1)).or_insert(0);
             *longest = stall.max(*longest);

@@ -112,6 +112,14 @@ pub fn run(options: &Options) -> Result<(), String> {
     if failed { Err("something is wrong".into()) } else { Ok(()) }
 }
 
+/// Those of the nodes that promises depend on are drawn too.
+fn settings(seed: u64) -> Vec<String> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let fsync = ["everysec", "everysec", "always"][rng.usize(..3)];
+    let durability = ["required", "required", "preferred"][rng.usize(..3)];
+    ["--appendfsync", fsync, "--durability", durability].map(str::to_owned).into()
+}
+
 /// Machines, ZooKeeper, the store; ready when a write is acknowledged.
 fn start(options: &Options) -> Result<Run, String> {
     let (folder, logs) = (&options.folder, options.folder.join("logs"));
@@ -124,7 +132,9 @@ fn start(options: &Options) -> Result<Run, String> {
     network::make(&machines)?;
     let keepers = Keepers::new(folder, &logs)?;
     keepers.start()?;
-    let nodes = (0..NODES).map(|number| Node::new(number, &options.programs, folder, &logs, &[]));
+    let settings = settings(options.seed);
+    println!("settings {}", settings.join(" "));
+    let nodes = (0..NODES).map(|number| Node::new(number, &options.programs, folder, &logs, &settings));
     let world = World { nodes: nodes.collect::<Result<_, _>>()?, keepers, troubles: Mutex::default() };
     world.nodes.iter().try_for_each(|node| node.process.release())?;
     wait_for("a leader that takes writes", Duration::from_mins(1), || {
@@ -211,7 +221,10 @@ impl Run {
 
     /// Waits until all nodes have a part again: the next fault finds a store that is well.
     fn whole(&self) -> Result<(), String> {
-        wait_for("three nodes with a part each after healing", PROGRESS_TIME_MAX, || {
+        wait_for("ZooKeeper and three nodes with a part each after healing", PROGRESS_TIME_MAX, || {
+            if !self.world.keepers.serve() {
+                return None;
+            }
             let (leader, synced, _) = pair(&self.world.nodes)?;
             let synced = synced?;
             let replica = (0..NODES).find(|number| *number != leader && *number != synced)?;

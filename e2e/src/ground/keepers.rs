@@ -26,11 +26,12 @@ impl Keepers {
     /// Starts all of them, and waits until each serves.
     pub fn start(&self) -> Result<(), String> {
         self.members.iter().try_for_each(Process::release)?;
-        self.members.iter().try_for_each(|member| {
-            wait_for("ZooKeeper to serve", Duration::from_mins(1), || {
-                serves(member.machine).unwrap_or(false).then_some(())
-            })
-        })
+        wait_for("ZooKeeper to serve", Duration::from_mins(1), || self.serve().then_some(()))
+    }
+
+    /// Whether each member has its part in the ensemble.
+    pub fn serve(&self) -> bool {
+        self.members.iter().all(|member| serves(member.machine).unwrap_or(false))
     }
 
     /// What the store is told.
@@ -42,7 +43,7 @@ impl Keepers {
 }
 
 fn serves(machine: Machine) -> std::io::Result<bool> {
-    let mut stream = TcpStream::connect((machine.orders().as_str(), PORT))?;
+    let mut stream = TcpStream::connect_timeout(&(machine.orders(), PORT).into(), Duration::from_secs(1))?;
     stream.set_read_timeout(Some(Duration::from_secs(2)))?;
     stream.write_all(b"srvr")?;
     let mut answer = String::new();

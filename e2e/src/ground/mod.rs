@@ -8,6 +8,7 @@
 pub mod keepers;
 pub mod network;
 pub mod nodes;
+pub mod peers;
 pub mod process;
 
 use std::process::Command;

@@ -4,6 +4,7 @@
 //! the harness gives its orders, whatever is cut.
 
 use super::run;
+use std::net::Ipv4Addr;
 
 /// Where the clients are: the bridge itself.
 pub const CLIENTS: &str = "10.99.0.1";
@@ -16,14 +17,18 @@ pub enum Machine {
     Node(usize),
     /// A member of the ZooKeeper ensemble.
     Keeper(usize),
+    /// A server of the peer that is measured beside, with a Sentinel.
+    Peer(usize),
 }
 
 impl Machine {
-    fn number(self) -> usize {
-        match self {
+    /// The last number of its addresses.
+    fn number(self) -> u8 {
+        (match self {
             Self::Node(number) => 11 + number,
             Self::Keeper(number) => 21 + number,
-        }
+            Self::Peer(number) => 31 + number,
+        }) as u8
     }
 
     /// Its network namespace, and the other end of its cable.
@@ -31,16 +36,17 @@ impl Machine {
         match self {
             Self::Node(number) => format!("node{number}"),
             Self::Keeper(number) => format!("keeper{number}"),
+            Self::Peer(number) => format!("peer{number}"),
         }
     }
 
-    pub fn address(self) -> String {
-        format!("10.99.0.{}", self.number())
+    pub fn address(self) -> Ipv4Addr {
+        Ipv4Addr::new(10, 99, 0, self.number())
     }
 
     /// For the harness; never cut.
-    pub fn orders(self) -> String {
-        format!("10.99.1.{}", self.number())
+    pub fn orders(self) -> Ipv4Addr {
+        Ipv4Addr::new(10, 99, 1, self.number())
     }
 
     /// The command that runs another one there.

@@ -79,7 +79,7 @@ impl Node {
             "--node-id",
             &name,
             "--announce-host",
-            &machine.address(),
+            &machine.address().to_string(),
             "--enable-debug-command",
             "yes",
             "--log-retention-bytes",
@@ -101,7 +101,7 @@ impl Node {
 
     /// Where clients find it.
     pub fn address(number: usize) -> SocketAddr {
-        SocketAddr::new(std::net::Ipv4Addr::new(10, 99, 0, 11 + number as u8).into(), PORT)
+        (Machine::Node(number).address(), PORT).into()
     }
 
     /// A connection by the address that is never cut.
