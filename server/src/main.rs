@@ -1,10 +1,11 @@
-//! `botellier-server [FILE] [--setting value ...]`
+//! `botellier-server [FILE] [--setting value ...]`, and `botellier-server check DIR [--repair]`
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use botellier_server::config::{self, Config, Start};
 use botellier_server::node;
+use botellier_server::replication::check;
 
 fn main() -> ExitCode {
     end_with_panics();
@@ -12,6 +13,9 @@ fn main() -> ExitCode {
         Ok(Start::Print(text)) => {
             print!("{text}");
             ExitCode::SUCCESS
+        }
+        Ok(Start::Check { dir, repair }) => {
+            ExitCode::from(check::run(&dir, repair, &mut std::io::stdout()) as u8)
         }
         Ok(Start::Run(config)) => run(*config),
         Err(error) => fail(&error),

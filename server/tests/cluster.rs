@@ -133,6 +133,73 @@ fn an_emptied_disk_comes_back_as_a_replica_and_is_filled() {
     assert_holds(&cluster.nodes[leader], &acknowledged);
 }
 
+/// Flip a bit in the middle of what a node that does not run has fsynced of its log; the file.
+fn damage(node: &Server) -> std::path::PathBuf {
+    let logs = std::fs::read_dir(node.dir.join("log")).unwrap().map(|entry| entry.unwrap().path());
+    let path = logs.filter(|path| path.extension().is_some_and(|end| end == "log")).min().unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 16;
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+fn digest(node: &Server) -> Option<String> {
+    let mut client = Client::connect(node.port, Duration::from_secs(2)).ok()?;
+    client.call(&["DEBUG", "DIGEST"]).ok()?.text().map(str::to_owned)
+}
+
+#[test]
+fn a_log_damaged_in_the_middle_is_healed_from_a_peer() {
+    let mut cluster = Cluster::start(3, &["--appendfsync", "always", "--enable-debug-command", "yes"]);
+    cluster.leader();
+    for role in ["replica", "synced", "leader"] {
+        let writer = Writer::start(role, ports(&cluster));
+        writer.progress(100);
+        cluster.wait_level();
+        let number = wait_for("a node of that role", || cluster.find(role));
+        cluster.nodes[number].kill();
+        let file = damage(&cluster.nodes[number]);
+        writer.progress(100);
+        cluster.nodes[number].start();
+        let aside = cluster.nodes[number].dir.join("damaged");
+        wait_for("the damage to be healed", || {
+            let healed = cluster.nodes[number].log().matches("installed a full copy").count() > 0;
+            let left = std::fs::read_dir(&aside).map_or(0, Iterator::count);
+            (healed && aside.exists() && left == 0).then_some(())
+        });
+        let log = cluster.nodes[number].log();
+        assert!(log.contains("is corrupt at byte") && log.contains(file.to_str().unwrap()), "{log}");
+        let acknowledged = writer.stop();
+        cluster.wait_level();
+        assert_holds(&cluster.nodes[number], &acknowledged);
+        let digests: Vec<_> = cluster.nodes.iter().map(digest).collect();
+        assert!(digests[0].is_some() && digests.iter().all(|digest| *digest == digests[0]), "{digests:?}");
+    }
+}
+
+#[test]
+fn a_damaged_node_does_not_lead_when_nobody_else_is_there() {
+    let mut cluster = Cluster::start(2, &["--appendfsync", "always"]);
+    let (leader, synced) = (cluster.leader(), cluster.synced());
+    let writer = Writer::start("alone", ports(&cluster));
+    writer.progress(100);
+    let acknowledged = writer.stop();
+    cluster.nodes[synced].kill();
+    cluster.nodes[leader].kill();
+    damage(&cluster.nodes[leader]);
+    cluster.nodes[leader].start();
+    wait_for("the damage to be told", || cluster.nodes[leader].log().contains("NotWhole").then_some(()));
+    let answer = cluster.nodes[leader].client().call(&["SET", "k", "v"]).unwrap();
+    assert!(matches!(answer, Answer::Error(_)), "a damaged node took a write: {answer:?}");
+    // Whoever is whole takes over, and heals it.
+    cluster.nodes[synced].start();
+    assert_eq!(cluster.leader(), synced);
+    cluster.wait_level();
+    assert_holds(&cluster.nodes[synced], &acknowledged);
+    assert_holds(&cluster.nodes[leader], &acknowledged);
+}
+
 #[test]
 fn all_nodes_killed_at_once_come_back_with_everything() {
     let mut cluster = Cluster::start(3, &[]);

@@ -53,6 +53,11 @@ pub enum Start {
     Run(Box<Config>),
     /// `--help` or `--version`: print this and leave.
     Print(String),
+    /// `check DIR [--repair]`: examine a data directory that no server has open.
+    Check {
+        dir: PathBuf,
+        repair: bool,
+    },
 }
 
 /// Reads a whole command line, `--help` and `--version` included.
@@ -65,6 +70,10 @@ where
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["-h" | "--help"] => Ok(Start::Print(super::help())),
         ["-v" | "--version"] => Ok(Start::Print(format!("botellier-server {}\n", env!("CARGO_PKG_VERSION")))),
+        ["check", dir] => Ok(Start::Check { dir: dir.into(), repair: false }),
+        ["check", dir, "--repair"] | ["check", "--repair", dir] => {
+            Ok(Start::Check { dir: dir.into(), repair: true })
+        }
         _ => from_args(&args).map(|config| Start::Run(Box::new(config))),
     }
 }

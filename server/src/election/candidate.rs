@@ -99,6 +99,7 @@ pub struct Status {
     pub silence: Duration,
     pub commit: Offset,
     pub whole: bool,
+    pub damaged: bool,
     pub registry: bool,
     pub foreign: bool,
     pub undecided: bool,
@@ -124,6 +125,11 @@ impl Candidate {
             announced: None,
             followed: None,
         }
+    }
+
+    /// The data directory is damaged: before the first event.
+    pub fn set_damaged(&mut self) {
+        (self.common.damaged, self.common.copy_next, self.common.memory.whole) = (true, true, false);
     }
 
     /// One event in, orders out. `now` never goes back.
@@ -280,7 +286,8 @@ impl Candidate {
             Some(leader) => format!("{leader} leads, as far as is known here"),
             None => "no leader is known here".into(),
         };
-        let (by, whole, position) = (self.common.me.clone(), self.common.memory.whole, self.common.log.end);
+        let (by, whole) = (self.common.me.clone(), self.common.memory.whole);
+        let position = if self.common.damaged { Position::UNKNOWN } else { self.common.log.end };
         let body = Body::Refused(Refused { reason, by, whole, position, detail });
         let (epoch, version) = (self.common.epoch_seen, self.common.memory.stamp().version);
         out.push(Action::Send { connection, frame: Frame { epoch, version, body } });
@@ -301,6 +308,7 @@ impl Candidate {
         self.common.copy_next = !done;
         if done {
             self.common.commit = self.common.log.end.offset;
+            self.common.damaged = false;
         }
         if let Role::Follower(follower) = &mut self.role {
             follower.installed(now, done, &mut self.common, out);
@@ -428,7 +436,7 @@ impl Candidate {
         }
         let common = &mut self.common;
         common.epoch_seen = common.epoch_seen.max(config.epoch);
-        common.copy_next = false;
+        (common.copy_next, common.damaged) = (false, false);
         let mut leader =
             Leader::new(now, common.settings, common.me.clone(), self.info.zone.clone(), config, common.log);
         leader.start(now, common.commit, out);
@@ -540,6 +548,7 @@ impl Candidate {
             silence,
             commit,
             whole: self.common.memory.whole,
+            damaged: self.common.damaged,
             registry: self.view.connected(),
             foreign: self.foreign,
             undecided: self.view.undecided(),

@@ -180,6 +180,10 @@ impl Candidate {
         if self.common.memory.whole {
             return true;
         }
+        if self.common.damaged {
+            // Whoever was acknowledged by this node may be served by nobody else: that is for an operator to say.
+            return false;
+        }
         let Some(other) = config.counterpart_of(&self.common.me) else { return true };
         let mine = self.common.log.end.rank();
         if crate::mutant::is_planted(4) {

@@ -227,7 +227,27 @@ impl Database {
             self.fields_expire(key, before, after);
             return Some(old);
         }
-        let key: Arc<[u8]> = key.into();
+        self.insert_new(key.into(), value, deadline, accessed);
+        None
+    }
+
+    /// The same, with a key that is made already.
+    pub(super) fn insert_shared(
+        &mut self,
+        key: Arc<[u8]>,
+        value: Value,
+        deadline: Option<Deadline>,
+        accessed: u32,
+    ) {
+        if self.table.contains(&key) {
+            self.insert(&key, value, deadline, accessed);
+        } else {
+            self.insert_new(key, value, deadline, accessed);
+        }
+    }
+
+    fn insert_new(&mut self, key: Arc<[u8]>, value: Value, deadline: Option<Deadline>, accessed: u32) {
+        let after = value.next_deadline();
         if let Some(deadline) = deadline {
             self.deadlines.insert((deadline, key.clone()));
         }
@@ -240,7 +260,6 @@ impl Database {
         self.made_one = matches!(value, Value::List(_) | Value::SortedSet(_) | Value::Stream(_));
         let accessed = self.usage.access.fresh(accessed);
         self.table.insert_new(Entry { key, value, deadline, accessed, generation: self.generation });
-        None
     }
 
     pub(super) fn remove(&mut self, key: &[u8]) -> Option<Entry> {

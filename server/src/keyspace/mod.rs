@@ -28,6 +28,7 @@ pub use effect::{
 pub use events::Event;
 pub use functions::Functions;
 pub use users::UserTexts;
+pub use walk::Decoded;
 
 use crate::config::{Class, Classes, Config};
 use crate::value::{Forms, Value};

@@ -8,8 +8,10 @@
 //! RDB encoding.
 
 use super::database::{Database, Entry};
-use super::{Effect, Keyspace, reclaim};
+use super::{Deadline, Effect, Keyspace, reclaim};
 use crate::value::rdb::{self, RdbError};
+use crate::value::{Forms, Value};
+use std::sync::Arc;
 
 /// A walk under way.
 #[derive(Debug)]
@@ -159,17 +161,39 @@ impl Keyspace {
 
     /// Put an entry of a picture in.
     pub fn restore(&mut self, entry: &[u8]) -> Result<(), RdbError> {
+        self.take_in(Decoded::new(entry, &self.forms)?)
+    }
+
+    /// The same, for an entry that another thread decoded.
+    pub fn take_in(&mut self, decoded: Decoded) -> Result<(), RdbError> {
+        let Decoded { db, key, value, deadline } = decoded;
+        let seconds = (self.now / 1000) as u32;
+        let database = self.databases.get_mut(db as usize).ok_or(RdbError::Damaged)?;
+        database.insert_shared(key, value, deadline, seconds);
+        Ok(())
+    }
+}
+
+/// An entry of a picture, ready to be put in.
+#[derive(Debug)]
+pub struct Decoded {
+    db: u64,
+    key: Arc<[u8]>,
+    value: Value,
+    deadline: Option<Deadline>,
+}
+
+impl Decoded {
+    /// `forms` are those of the key space that it is put into.
+    pub fn new(entry: &[u8], forms: &Forms) -> Result<Self, RdbError> {
         let mut input = entry;
         let db = varint(&mut input)?;
         let deadline = Some(varint(&mut input)?).filter(|deadline| *deadline > 0);
         let (kind, rest) = input.split_first().ok_or(RdbError::Damaged)?;
         input = rest;
-        let key = rdb::decode_string(&mut input)?;
-        let value = rdb::decode(*kind, &mut input, &self.forms)?;
-        let seconds = (self.now / 1000) as u32;
-        let database = self.databases.get_mut(db as usize).ok_or(RdbError::Damaged)?;
-        database.insert(key, value, deadline, seconds);
-        Ok(())
+        let key = rdb::decode_string(&mut input)?.into();
+        let value = rdb::decode(*kind, &mut input, forms)?;
+        Ok(Self { db, key, value, deadline })
     }
 }
 

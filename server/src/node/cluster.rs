@@ -66,7 +66,7 @@ pub(super) async fn start(
         // The driver ends with the process.
         let _ = reports.send(Message::Event(Event::Registry(event)));
     });
-    let machine = Candidate::new(Time::now(), birth(node, config, stands, whole));
+    let machine = machine(node, birth(node, config, stands, whole));
     let applier = Applier::start(node.log.clone(), node.net.engine.clone(), node.taker.applied.clone());
     let outside = Real { links, registry, storage: node.storage.clone(), aside: node.aside.clone() };
     let driver = Driver {
@@ -86,11 +86,9 @@ pub(super) async fn start(
 /// Only what is surely committed goes into memory: a snapshot is. The log after it follows when the leader says how far
 /// that is committed, or when this node leads.
 pub(super) fn load(node: &Node, found: Found) -> Result<Position, NodeError> {
-    let Some((info, header)) = found.snapshot else {
+    let Some((keyspace, header)) = recovery::restore(&node.storage, found.snapshot, node.shape)? else {
         return Ok(node.log.position_at(node.log.start()).map_err(recovery::RecoveryError::from)?);
     };
-    let snapshots = node.storage.lock().snapshots.clone();
-    let keyspace = recovery::load(&snapshots, &info, node.shape)?;
     node.net.engine.lock().replace_keyspace(keyspace);
     node.net.gate.commit(header.position.offset);
     Ok(header.position)
@@ -145,6 +143,15 @@ fn serve(config: &Config, links: &Links) -> Result<(), NodeError> {
         }
     }
     Ok(())
+}
+
+/// The protocol of this node, which knows whether there is damage to heal.
+pub(super) fn machine(node: &Node, birth: Birth) -> Candidate {
+    let mut machine = Candidate::new(Time::now(), birth);
+    if node.storage.lock().damage().is_some() {
+        machine.set_damaged();
+    }
+    machine
 }
 
 pub(super) fn birth(node: &Node, config: &Config, stands: Position, whole: bool) -> Birth {

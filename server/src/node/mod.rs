@@ -9,6 +9,7 @@ mod cluster;
 mod driver;
 mod inbox;
 mod journal;
+mod loading;
 mod maintenance;
 mod migrate;
 mod orders;
@@ -222,6 +223,7 @@ fn open(
     };
     let mut options = Options::new(config.appendonly.then(|| config.dir.clone()));
     options.fsync = fsync(config);
+    options.heal = config.zookeeper.is_some();
     options.hooks = hooks;
     let around = Surroundings::of(&config.dir).map_err(|error: MetaError| StorageError::from(error))?;
     let (storage, found) = Storage::open(&config.dir, options, around)?;

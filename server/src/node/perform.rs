@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::driver::{Driver, TICK};
-use super::{fatal, recovery, status};
+use super::{fatal, loading, recovery, status};
 use crate::replication::history::History;
 use crate::replication::log::{Fsync, LogError};
 use crate::replication::member::{Memory, Stamp};
@@ -39,6 +39,10 @@ impl Driver {
         self.node.log.forget_partial();
         let config = self.node.settings.now();
         let meta = self.node.storage.lock().meta.get().clone();
+        let mut history = self.history();
+        if meta.damage.is_some() {
+            history.end = Position::UNKNOWN;
+        }
         let hello = Hello {
             protocol: wire::PROTOCOL,
             password: config.passwords().outgoing().unwrap_or_default().as_bytes().to_vec().into(),
@@ -49,7 +53,7 @@ impl Driver {
             remembered: stamp,
             whole,
             copy,
-            history: self.history(),
+            history,
         };
         let body = Body::Hello(Box::new(hello));
         self.outside.send(connection, Frame { epoch: stamp.epoch, version: stamp.version, body });
@@ -150,7 +154,7 @@ impl Driver {
             let arrived =
                 copy.finish().map_err(|error| tracing::error!(%error, "the copy is not whole")).ok()?;
             let snapshots = self.node.storage.lock().snapshots.clone();
-            let keyspace = recovery::load(&snapshots, &arrived, self.node.shape)
+            let keyspace = loading::load(&snapshots, &arrived, self.node.shape)
                 .unwrap_or_else(|error| fatal(&format!("can't load the copy: {error}")));
             let replaced = self.node.storage.lock().install(&arrived);
             let (_, header) = replaced
@@ -254,6 +258,10 @@ impl Driver {
             meta.cluster.clone_from(&memory.cluster);
             meta.config = config;
             meta.doubt = !memory.whole;
+            if memory.whole {
+                // It leads with what it has, by an operator's order.
+                meta.damage = None;
+            }
         };
         let kept =
             if new { storage.meta.update(change).map(|()| None) } else { storage.meta.update_soon(change) };

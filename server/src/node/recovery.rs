@@ -2,10 +2,14 @@
 
 use std::path::PathBuf;
 
+use parking_lot::Mutex;
+
+use super::loading::load;
 use crate::keyspace::{EffectError, Keyspace};
 use crate::replication::log::{Log, ReadError};
 use crate::replication::position::Offset;
-use crate::replication::snapshot::{Info, Kind, SnapshotError, Snapshots};
+use crate::replication::snapshot::{Header, Info, SnapshotError, Snapshots};
+use crate::replication::storage::{Storage, StorageError};
 use crate::value::Forms;
 use crate::value::rdb::RdbError;
 
@@ -13,8 +17,12 @@ use crate::value::rdb::RdbError;
 pub enum RecoveryError {
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     #[error("{}: entry {number} can't be read: {source}", path.display())]
     Entry { path: PathBuf, number: u64, source: RdbError },
+    #[error("a thread that reads a snapshot ended")]
+    Decoder,
     #[error("the log can't be read: {0}")]
     Log(#[from] ReadError),
     #[error("the record at log offset {offset} can't be applied: {source}")]
@@ -29,42 +37,34 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// With tables keyed as those that a snapshot was taken of.
+    pub fn keyed(mut self, seed: Option<u64>) -> Self {
+        self.forms.seed = seed.unwrap_or(self.forms.seed);
+        self
+    }
+
     pub fn empty(self) -> Keyspace {
         Keyspace::new(self.databases, self.forms)
     }
 }
 
-/// The key space that a snapshot shows.
-pub fn load(snapshots: &Snapshots, info: &Info, shape: Shape) -> Result<Keyspace, RecoveryError> {
-    let mut keyspace = shape.empty();
-    let mut loader = snapshots.load(info)?;
-    keyspace.now = loader.header().time_ms;
-    let mut number = 0;
-    while let Some(block) = loader.next_block()? {
-        if block.kind == Kind::FUNCTIONS {
-            for entry in block.entries() {
-                if !keyspace.functions.restore(&entry) {
-                    let source = RdbError::Damaged;
-                    return Err(RecoveryError::Entry { path: info.path.clone(), number, source });
-                }
+/// The key space of this snapshot, or of what stands in for it if it is damaged; `None` if that is the log alone.
+pub fn restore(
+    storage: &Mutex<Storage>,
+    mut snapshot: Option<(Info, Header)>,
+    shape: Shape,
+) -> Result<Option<(Keyspace, Header)>, RecoveryError> {
+    while let Some((info, header)) = snapshot {
+        let snapshots = storage.lock().snapshots.clone();
+        match load(&snapshots, &info, shape) {
+            Ok(keyspace) => return Ok(Some((keyspace, header))),
+            Err(RecoveryError::Snapshot(error @ SnapshotError::Corrupt { .. })) => {
+                snapshot = storage.lock().stand_in(&info, error)?;
             }
-            continue;
-        }
-        if !matches!(block.kind, Kind::KEYS | Kind::USERS) {
-            let source = RdbError::Unknown(block.kind.0);
-            return Err(RecoveryError::Entry { path: info.path.clone(), number, source });
-        }
-        for entry in block.entries() {
-            let fail = |source| RecoveryError::Entry { path: info.path.clone(), number, source };
-            if block.kind == Kind::USERS {
-                keyspace.users.restore(&entry).map_err(fail)?;
-            } else {
-                keyspace.restore(&entry).map_err(fail)?;
-            }
-            number += 1;
+            Err(error) => return Err(error),
         }
     }
-    Ok(keyspace)
+    Ok(None)
 }
 
 /// Apply the log from `from` up to `upto`; returns how far that came.

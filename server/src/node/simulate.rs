@@ -13,7 +13,7 @@ use super::driver::{Driver, State};
 use super::{Node, NodeError, build, cluster, fsync};
 use crate::config::Config;
 use crate::config::log::LogHandle;
-use crate::election::candidate::{Candidate, Status};
+use crate::election::candidate::Status;
 use crate::engine::Engine;
 use crate::net::Workers;
 use crate::replication::gate::{Gate, Pass};
@@ -23,7 +23,6 @@ use crate::replication::position::{Offset, Position};
 use crate::replication::protocol::Event;
 use crate::replication::snapshot::Info;
 use crate::replication::storage::{Storage, Surroundings};
-use crate::replication::time::Time;
 
 pub use super::outside::Outside;
 pub use super::snapshots::TakeError;
@@ -67,6 +66,7 @@ impl Simulated {
         options.segment_bytes = given.segment_bytes;
         options.backlog_bytes = given.backlog_bytes;
         options.background = false;
+        options.heal = true;
         options.hooks = Hooks { fatal: Box::new(|error| end(&error.to_string())), ..Hooks::default() };
         let incarnation = given.incarnation;
         let around = Surroundings {
@@ -85,7 +85,7 @@ impl Simulated {
         let mut birth = cluster::birth(&node, &config, stands, whole);
         birth.seed = u128::from(given.seed);
         let applier = Applier::by_hand(node.log.clone(), node.net.engine.clone(), node.taker.applied.clone());
-        let machine = Candidate::new(Time::now(), birth);
+        let machine = cluster::machine(&node, birth);
         let driver = Driver { node: node.clone(), machine, outside, applier, state: State::default() };
         Ok(Self { node, driver })
     }

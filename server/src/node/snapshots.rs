@@ -75,7 +75,8 @@ impl Taker {
         let users = engine.keyspace.users.entries().into_iter().map(|entry| (Kind::USERS, entry));
         let libraries = engine.keyspace.functions.entries().into_iter().map(|entry| (Kind::FUNCTIONS, entry));
         let sides = users.chain(libraries).collect();
-        Some((Header { cluster: None, position, time_ms, epochs }, self.gate.term(), sides))
+        let seed = Some(engine.keyspace.forms.seed);
+        Some((Header { cluster: None, position, time_ms, epochs, seed }, self.gate.term(), sides))
     }
 
     /// Ask under the engine's lock. A leader executed everything in its log; a follower what was applied.

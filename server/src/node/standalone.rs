@@ -10,13 +10,17 @@ use crate::replication::storage::Found;
 pub(super) async fn start(node: &Arc<Node>, held: &Held, found: Found) -> Result<(), NodeError> {
     let reader = node.clone();
     let load = move || {
-        let snapshots = reader.storage.lock().snapshots.clone();
+        let restored = recovery::restore(&reader.storage, found.snapshot, reader.shape)?;
+        let (mut keyspace, from) = match restored {
+            Some((keyspace, header)) => (keyspace, header.position.offset),
+            None => (reader.shape.empty(), reader.log.start()),
+        };
         let end = reader.log.end_offset();
-        match &found.snapshot {
-            // Without a log on disk there is only the snapshot.
-            Some((info, _)) if info.offset >= end => recovery::load(&snapshots, info, reader.shape),
-            _ => recovery::rebuild(&snapshots, &reader.log, reader.shape, end),
+        // Without a log on disk there is only the snapshot.
+        if from < end {
+            recovery::replay(&mut keyspace, &reader.log, from, end)?;
         }
+        Ok::<_, recovery::RecoveryError>(keyspace)
     };
     let keyspace = match tokio::task::spawn_blocking(load).await {
         Ok(keyspace) => keyspace?,

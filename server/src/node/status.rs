@@ -133,6 +133,9 @@ fn measure(driver: &Driver, seen: &candidate::Status, status: &Status) {
 
 /// Why this node does not serve its role, if it does not.
 fn unready(status: &Status, seen: &candidate::Status) -> Option<String> {
+    if seen.damaged {
+        return Some("the data is damaged: waiting for a copy from the leader".into());
+    }
     match status.role {
         Role::Leader if status.lease_ms == 0 => Some("leader without a lease".into()),
         Role::Standalone | Role::Leader => None,

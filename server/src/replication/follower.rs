@@ -28,6 +28,9 @@ pub struct Common {
     pub epoch_seen: Epoch,
     /// The log can't be resumed: ask for a copy.
     pub copy_next: bool,
+    /// Records that this node held can't be read any more: it says nothing of what was acknowledged, and leads only by
+    /// an operator's order, until it has a copy.
+    pub damaged: bool,
     /// The log is being cut or replaced: nobody may lead with it meanwhile.
     pub log_busy: bool,
     rejections: u32,
@@ -46,6 +49,7 @@ impl Common {
             commit: 0,
             epoch_seen,
             copy_next: false,
+            damaged: false,
             log_busy: false,
             rejections: 0,
             connections: 0,

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 const FILE_NAME: &str = "meta.json";
 const TEMP_NAME: &str = "meta.json.tmp";
-const LOCK_NAME: &str = "lock";
+pub const LOCK_NAME: &str = "lock";
 const FORMAT: u32 = 1;
 
 /// What a data directory knows besides its data.
@@ -49,6 +49,9 @@ pub struct Meta {
     /// leader again.
     #[serde(default)]
     pub doubt: bool,
+    /// Some of what it held can't be read any more, and where: it waits for a peer's copy.
+    #[serde(default)]
+    pub damage: Option<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -133,31 +136,11 @@ impl MetaFile {
     ) -> Result<Self, MetaError> {
         let path = dir.join(FILE_NAME);
         disk.create_dir(dir).map_err(io_error("create", dir))?;
-        let text = match disk.open(&path) {
-            Ok(file) => {
-                let size = file.size().map_err(io_error("read", &path))?;
-                let mut text = vec![0; size as usize];
-                disk::read_full(&*file, 0, &mut text).map_err(io_error("read", &path))?;
-                Some(text)
-            }
-            Err(e) if e.kind() == io::ErrorKind::NotFound => None,
-            Err(e) => return Err(io_error("open", &path)(e)),
-        };
+        let text = read(&*disk, &path)?;
         let dir = dir.to_owned();
         let (latest, newest) = Latest::open(&*disk, &dir).map_err(io_error("open the latest of", &path))?;
         if let Some(text) = text {
-            let mut meta: Meta = serde_json::from_slice(&text)
-                .map_err(|source| MetaError::Damaged { path: path.clone(), source })?;
-            if meta.format > FORMAT {
-                return Err(MetaError::Newer { path, format: meta.format });
-            }
-            let newest = newest.and_then(|text| serde_json::from_slice::<Meta>(&text).ok());
-            if let Some(newest) = newest
-                && newest.incarnation == meta.incarnation
-                && newest.revision > meta.revision
-            {
-                meta = newest;
-            }
+            let meta = parse(path, &text, newest.as_deref())?;
             return Ok(Self { disk, dir, meta, latest, fresh: false });
         }
         let meta = Meta {
@@ -171,10 +154,19 @@ impl MetaFile {
             clean: true,
             always: false,
             doubt: false,
+            damage: None,
         };
         let this = Self { disk, dir, meta, latest, fresh: true };
         this.save(&this.meta)?;
         Ok(this)
+    }
+
+    /// What a directory remembers, without opening it for good; `None` if it is none.
+    pub fn peek(disk: &dyn Disk, dir: &Path) -> Result<Option<Meta>, MetaError> {
+        let path = dir.join(FILE_NAME);
+        let Some(text) = read(disk, &path)? else { return Ok(None) };
+        let newest = Latest::peek(disk, dir).map_err(io_error("open the latest of", &path))?;
+        parse(path, &text, newest.as_deref()).map(Some)
     }
 
     pub fn get(&self) -> &Meta {
@@ -238,4 +230,29 @@ impl MetaFile {
         };
         write().map_err(io_error("write", &path))
     }
+}
+
+fn read(disk: &dyn Disk, path: &Path) -> Result<Option<Vec<u8>>, MetaError> {
+    match disk.open(path) {
+        Ok(file) => {
+            let size = file.size().map_err(io_error("read", path))?;
+            let mut text = vec![0; size as usize];
+            disk::read_full(&*file, 0, &mut text).map_err(io_error("read", path))?;
+            Ok(Some(text))
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(io_error("open", path)(e)),
+    }
+}
+
+/// What the file says, or what was kept beside it since.
+fn parse(path: PathBuf, text: &[u8], newest: Option<&[u8]>) -> Result<Meta, MetaError> {
+    let meta: Meta =
+        serde_json::from_slice(text).map_err(|source| MetaError::Damaged { path: path.clone(), source })?;
+    if meta.format > FORMAT {
+        return Err(MetaError::Newer { path, format: meta.format });
+    }
+    let newest = newest.and_then(|text| serde_json::from_slice::<Meta>(text).ok());
+    let later = |newest: &Meta| newest.incarnation == meta.incarnation && newest.revision > meta.revision;
+    Ok(newest.filter(later).unwrap_or(meta))
 }

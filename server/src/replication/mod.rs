@@ -1,5 +1,6 @@
 //! Replication: the log and its positions, the frames, and the leader's and the follower's side as pure machines.
 
+pub mod check;
 pub mod follower;
 pub mod gate;
 pub mod history;

@@ -23,6 +23,9 @@ pub struct Position {
 impl Position {
     pub const START: Self = Self { epoch: 0, offset: 0, crc: 0 };
 
+    /// What a node says of a log that is damaged: nobody may conclude that it held less than they do.
+    pub const UNKNOWN: Self = Self { epoch: Epoch::MAX, offset: Offset::MAX, crc: 0 };
+
     /// Who is further: by epoch first, then by offset. Says nothing about whether the histories agree.
     pub fn rank(&self) -> (Epoch, Offset) {
         (self.epoch, self.offset)

@@ -9,6 +9,7 @@ use super::segment::{self, Segment};
 use super::write::Writer;
 use super::{Core, LogError, STATE_FULL, STATE_WELL, read};
 use crate::replication::position::{EpochStart, Offset, Position};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -106,10 +107,22 @@ impl Core {
     ) -> Result<(), LogError> {
         let Some(dir) = &writer.dir else { return Ok(()) };
         for segment in segments {
-            self.disk.remove(&segment.path).map_err(segment.error("remove"))?;
+            match self.disk.remove(&segment.path) {
+                // It was moved away.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                done => done.map_err(segment.error("remove"))?,
+            }
             self.disk.sync_dir(dir).map_err(LogError::io("sync", dir))?;
         }
         Ok(())
+    }
+
+    pub(super) fn abandon(self: &Arc<Self>, aside: &Path, to: Position) -> Result<(), LogError> {
+        let segments = self.view.lock().segments().to_vec();
+        for segment in segments.iter().rev() {
+            super::aside::move_file(&*self.disk, &segment.path, aside)?;
+        }
+        self.reset(to)
     }
 
     pub(super) fn trim(&self, before: Offset) -> Result<u64, LogError> {

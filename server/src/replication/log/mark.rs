@@ -34,17 +34,17 @@ impl Mark {
         };
         // A process that ended may have lowered it without syncing: what is read here must not rise again.
         mark.sync()?;
-        let mut slots = [0; 2 * SLOT_BYTES];
-        let read = disk::read_full(&*mark.file, 0, &mut slots)?;
-        for slot in slots[..read].as_chunks::<SLOT_BYTES>().0 {
-            if let Some((sequence, offset)) = decode(slot)
-                && sequence > mark.sequence
-            {
-                mark.sequence = sequence;
-                mark.offset = offset;
-            }
-        }
+        (mark.sequence, mark.offset) = read(&*mark.file)?;
         Ok(mark)
+    }
+
+    /// What the mark says, without opening it for good; 0 if there is none.
+    pub fn peek(disk: &dyn Disk, dir: &Path) -> io::Result<Offset> {
+        match disk.open(&dir.join(FILE_NAME)) {
+            Ok(file) => Ok(read(&*file)?.1),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(e) => Err(e),
+        }
     }
 
     pub fn offset(&self) -> Offset {
@@ -73,6 +73,14 @@ impl Mark {
         }
         Ok(())
     }
+}
+
+/// The newest sequence and its offset.
+fn read(file: &dyn DiskFile) -> io::Result<(u64, Offset)> {
+    let mut slots = [0; 2 * SLOT_BYTES];
+    let read = disk::read_full(file, 0, &mut slots)?;
+    let valid = slots[..read].as_chunks::<SLOT_BYTES>().0.iter().filter_map(decode);
+    Ok(valid.max().unwrap_or_default())
 }
 
 fn encode(sequence: u64, offset: Offset) -> [u8; SLOT_BYTES] {

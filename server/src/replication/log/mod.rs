@@ -19,8 +19,10 @@
 
 pub mod disk;
 pub mod record;
+mod aside;
 mod background;
 mod cut;
+pub(super) mod examine;
 mod read;
 mod mark;
 pub mod memory;
@@ -34,6 +36,11 @@ pub use read::{Chunk, ReadError, Reader, Records};
 pub use record::{PAYLOAD_BYTES_MAX, Record};
 pub use recover::{Cut, Recovered};
 pub use tail::RawError;
+
+#[cfg(test)]
+pub(super) fn segment_name(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| segment::parse_name(name).is_some())
+}
 
 use super::position::{Epoch, EpochStart, Offset, Position};
 use disk::{Disk, OsDisk};
@@ -89,6 +96,9 @@ pub struct Options {
     pub segment_bytes: u64,
     /// How much is kept in memory for readers.
     pub backlog_bytes: usize,
+    /// A node of a cluster: damage is moved aside, to be healed from a peer. For the directory's opener; the log itself
+    /// always refuses it.
+    pub heal: bool,
     /// Whether a thread of the log's own syncs. Without it `always` syncs within [`Log::flush`], and
     /// [`Log::sync`] is the caller's to call: for simulators.
     pub background: bool,
@@ -103,6 +113,7 @@ impl Options {
             fsync: Fsync::Everysec,
             segment_bytes: 64 << 20,
             backlog_bytes: 32 << 20,
+            heal: false,
             background: true,
             hooks: Hooks::default(),
         }
@@ -181,10 +192,20 @@ impl Log {
     /// Opens the log in `options.dir`, verifies all of it, cuts a torn tail. An absent or empty directory, or none,
     /// is an empty log that starts at `base`.
     pub fn open(options: Options, base: Position) -> Result<(Self, Recovered), LogError> {
-        let found = match &options.dir {
-            Some(dir) => recover::recover(&*options.disk, dir, base)?,
-            None => recover::Found::empty(base),
-        };
+        let found = Self::find(&options, base)?;
+        Self::begin(options, found)
+    }
+
+    /// The first half of [`Log::open`]: verifies what is there, and changes no more than the torn tail.
+    pub(super) fn find(options: &Options, base: Position) -> Result<recover::Found, LogError> {
+        match &options.dir {
+            Some(dir) => recover::recover(&*options.disk, dir, base),
+            None => Ok(recover::Found::empty(base)),
+        }
+    }
+
+    /// The other half.
+    pub(super) fn begin(options: Options, found: recover::Found) -> Result<(Self, Recovered), LogError> {
         let end = found.end;
         let recovered = found.report();
         let writer = write::Writer::new(options.dir, found.segments.last().cloned(), end, found.time_ms);
@@ -214,6 +235,27 @@ impl Log {
     /// Empties a log directory that nobody has open.
     pub fn wipe(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
         cut::wipe(disk, dir)
+    }
+
+    /// Moves what is damaged in the middle of a log that nobody has open to `aside`, and what comes after it: the log
+    /// then ends before the damage. A crash at any point of it leaves what the next call completes.
+    pub(super) fn set_aside(
+        disk: &dyn Disk,
+        dir: &Path,
+        aside: &Path,
+        base: Position,
+    ) -> Result<(), LogError> {
+        aside::set_aside(disk, dir, aside, base)
+    }
+
+    /// Puts one file under a free name into another directory.
+    pub(super) fn move_file(disk: &dyn Disk, path: &Path, aside: &Path) -> Result<(), LogError> {
+        aside::move_file(disk, path, aside)
+    }
+
+    /// Moves all files to `aside` and starts an empty log at `to`: what they go on from is lost. As for [`Log::reset`].
+    pub(super) fn abandon(&self, aside: &Path, to: Position) -> Result<(), LogError> {
+        self.core.abandon(aside, to)
     }
 
     /// An empty log that keeps nothing on disk (`appendonly no`, tests): readers reach as far as the backlog.

@@ -86,12 +86,13 @@ impl Found {
 }
 
 /// Where the good part of the log stops, and why.
-struct Tear {
-    path: PathBuf,
-    at: u64,
-    offset: Offset,
-    what: String,
-    suspect: bool,
+pub struct Tear {
+    pub path: PathBuf,
+    /// Byte in the file; 0: the whole file is of no use.
+    pub at: u64,
+    pub offset: Offset,
+    pub what: String,
+    pub suspect: bool,
 }
 
 /// Reads all that is in `dir` and brings it in order; afterwards everything in it is synced.
@@ -99,20 +100,9 @@ pub fn recover(disk: &dyn Disk, dir: &Path, base: Position) -> Result<Found, Log
     let io = LogError::io;
     disk.create_dir(dir).map_err(io("create", dir))?;
     let mut mark = Mark::open(disk, dir).map_err(io("open", &dir.join(mark::FILE_NAME)))?;
-    let names = disk.list(dir).map_err(io("list", dir))?;
-    let mut bases: Vec<Offset> = names.iter().filter_map(|name| segment::parse_name(name)).collect();
-    bases.sort_unstable();
-
+    let bases = bases(disk, dir)?;
     let mut found = Found::empty(base);
-    let mut tear = None;
-    for (i, base) in bases.iter().enumerate() {
-        let path = dir.join(segment::file_name(*base));
-        if let Some(torn) = take_segment(disk, &mut found, path, *base, i == 0)? {
-            tear = Some((i, torn));
-            break;
-        }
-    }
-    if let Some((i, torn)) = tear {
+    if let Some((i, torn)) = read_all(disk, dir, &mut found, &bases)? {
         refuse_below(&mark, &torn)?;
         cut(disk, dir, &mut found, torn, &bases[i..])?;
     }
@@ -130,6 +120,30 @@ pub fn recover(disk: &dyn Disk, dir: &Path, base: Position) -> Result<Found, Log
     settle(disk, dir, &found, &mut mark)?;
     found.mark = Some(mark);
     Ok(found)
+}
+
+/// The segments in `dir`, by their names.
+pub fn bases(disk: &dyn Disk, dir: &Path) -> Result<Vec<Offset>, LogError> {
+    let names = disk.list(dir).map_err(LogError::io("list", dir))?;
+    let mut bases: Vec<Offset> = names.iter().filter_map(|name| segment::parse_name(name)).collect();
+    bases.sort_unstable();
+    Ok(bases)
+}
+
+/// Reads segments one after the other, up to the one that stops being good: which that is, and where.
+pub fn read_all(
+    disk: &dyn Disk,
+    dir: &Path,
+    found: &mut Found,
+    bases: &[Offset],
+) -> Result<Option<(usize, Tear)>, LogError> {
+    for (i, base) in bases.iter().enumerate() {
+        let path = dir.join(segment::file_name(*base));
+        if let Some(torn) = take_segment(disk, found, path, *base, i == 0)? {
+            return Ok(Some((i, torn)));
+        }
+    }
+    Ok(None)
 }
 
 /// Damage below the mark is corruption, never a torn tail.

@@ -26,6 +26,11 @@ pub struct Stop {
 }
 
 pub fn scan(segment: &Segment) -> Result<Scanned, LogError> {
+    scan_with(segment, |_| {})
+}
+
+/// The same, and tells where each good record ends.
+pub fn scan_with(segment: &Segment, mut each: impl FnMut(Position)) -> Result<Scanned, LogError> {
     let size = segment.file.size().map_err(segment.error("read"))?;
     let at = segment.place(segment.base.offset);
     let left = size - at;
@@ -45,6 +50,7 @@ pub fn scan(segment: &Segment) -> Result<Scanned, LogError> {
                     indexed = end.offset;
                     found.index.push(end);
                 }
+                each(end);
                 found.end = end;
                 found.time_ms = found.time_ms.max(time_ms);
             }

@@ -44,18 +44,21 @@ impl Latest {
         };
         // A process that ended may have left something unsynced: what is read here must stay.
         file.sync()?;
-        let mut slots = vec![0; 2 * SLOT_BYTES];
-        let read = disk::read_full(&*file, 0, &mut slots)?;
-        let (mut latest, mut newest) = (Self { file, place: 0, revision: 0, pending: false }, None);
-        for (place, slot) in slots[..read].chunks_exact(SLOT_BYTES).enumerate() {
-            if let Some((revision, text)) = decode(slot)
-                && revision > latest.revision
-            {
-                (latest.revision, latest.place) = (revision, 1 - place);
-                newest = Some(text.to_vec());
-            }
+        let newest = read(&*file)?;
+        let mut latest = Self { file, place: 0, revision: 0, pending: false };
+        if let Some((place, revision, _)) = newest {
+            (latest.revision, latest.place) = (revision, 1 - place);
         }
-        Ok((latest, newest))
+        Ok((latest, newest.map(|(_, _, text)| text)))
+    }
+
+    /// What is in it, without opening it for good.
+    pub fn peek(disk: &dyn Disk, dir: &Path) -> io::Result<Option<Vec<u8>>> {
+        match disk.open(&dir.join(FILE_NAME)) {
+            Ok(file) => Ok(read(&*file)?.map(|(_, _, text)| text)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+        }
     }
 
     /// Writes it, unsynced. False: it is too long.
@@ -79,6 +82,17 @@ impl Latest {
             self.place = 1 - self.place;
         }
     }
+}
+
+/// The newest of the slots: its place, revision and text.
+fn read(file: &dyn DiskFile) -> io::Result<Option<(usize, u64, Vec<u8>)>> {
+    let mut slots = vec![0; 2 * SLOT_BYTES];
+    let read = disk::read_full(file, 0, &mut slots)?;
+    let slots = slots[..read].chunks_exact(SLOT_BYTES).enumerate();
+    let valid =
+        slots.filter_map(|(place, slot)| decode(slot).map(|(revision, text)| (place, revision, text)));
+    let newest = valid.max_by_key(|(_, revision, _)| *revision);
+    Ok(newest.map(|(place, revision, text)| (place, revision, text.to_vec())))
 }
 
 fn encode(revision: u64, text: &[u8]) -> Vec<u8> {

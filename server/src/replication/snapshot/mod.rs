@@ -19,7 +19,7 @@ mod read;
 mod tests;
 mod write;
 
-pub use read::{Block, Entries, Loader, Raw};
+pub use read::{Block, Entries, Loader, Raw, Unverified};
 pub use write::{Receiver, Writer};
 
 use super::log::disk::{self, Disk};
@@ -66,6 +66,10 @@ pub struct Header {
     pub time_ms: u64,
     /// The epochs up to the position, as far as they are known.
     pub epochs: Vec<EpochStart>,
+    /// What the hash tables were keyed by: entries come in the order of these hashes, and whoever loads them with the
+    /// same key puts neighbours beside each other.
+    #[serde(default)]
+    pub seed: Option<u64>,
 }
 
 /// A snapshot file in the directory.
@@ -122,6 +126,16 @@ impl Snapshots {
             }
         }
         Ok(this)
+    }
+
+    /// The directory as it is, for whoever only looks.
+    pub(super) fn at(disk: Arc<dyn Disk>, dir: PathBuf) -> Self {
+        Self { disk, dir }
+    }
+
+    /// The names of files that writers did not finish.
+    pub(super) fn unfinished(&self) -> Result<Vec<String>, SnapshotError> {
+        Ok(self.names()?.into_iter().filter(|name| name.ends_with(TEMP_SUFFIX)).collect())
     }
 
     /// The snapshots, oldest first.

@@ -47,7 +47,41 @@ impl Iterator for Entries {
     }
 }
 
-/// Loads a snapshot, a block at a time, each verified. Blocks may be decoded by other threads.
+/// A block as it was read: other threads may verify it.
+pub struct Unverified {
+    path: Arc<Path>,
+    at: u64,
+    crc: u32,
+    body: Bytes,
+}
+
+impl Unverified {
+    /// The block, if its checksum is right and its entries fit; and how many these are.
+    pub fn verify(self) -> Result<(Block, u64), SnapshotError> {
+        let corrupt = |what: &str| SnapshotError::Corrupt {
+            path: self.path.to_path_buf(),
+            at: self.at,
+            what: what.to_owned(),
+        };
+        if block_crc(self.at, &self.body) != self.crc {
+            return Err(corrupt("a block's checksum does not match"));
+        }
+        let mut payload = self.body.clone();
+        let kind = Kind(payload.split_to(1)[0]);
+        let block = Block { kind, at: self.at, payload };
+        if matches!(kind, Kind::HEADER | Kind::FOOTER) {
+            return Ok((block, 0));
+        }
+        let mut all = block.entries();
+        let count = all.by_ref().count() as u64;
+        if !all.rest.is_empty() {
+            return Err(corrupt("an entry does not fit its block"));
+        }
+        Ok((block, count))
+    }
+}
+
+/// Loads a snapshot, a block at a time, each verified. Blocks may be verified and decoded by other threads.
 pub struct Loader {
     path: PathBuf,
     file: Arc<dyn DiskFile>,
@@ -56,7 +90,9 @@ pub struct Loader {
     size: u64,
     blocks: u64,
     entries: u64,
-    ended: bool,
+    /// Blocks and entries by the footer, and where that is.
+    footer: Option<(Bytes, u64)>,
+    shared_path: Arc<Path>,
 }
 
 impl Loader {
@@ -73,7 +109,8 @@ impl Loader {
             size,
             blocks: 0,
             entries: 0,
-            ended: false,
+            footer: None,
+            shared_path: path.into(),
         };
         let (magic, versions) = preamble.split_at(MAGIC.len());
         if magic != MAGIC || versions[4..] != [0; 4] {
@@ -87,7 +124,7 @@ impl Loader {
             return Err(loader.corrupt(8, "a format that never was"));
         }
         loader.at = PREAMBLE_BYTES;
-        let first = loader.read_block()?;
+        let (first, _) = loader.read_unverified()?.verify()?;
         loader.header = match serde_json::from_slice(&first.payload) {
             Ok(header) if first.kind == Kind::HEADER => header,
             _ => return Err(loader.corrupt(first.at, "its header can't be read")),
@@ -106,28 +143,42 @@ impl Loader {
 
     /// The next block of entries; `None` once the footer confirmed that all were there.
     pub fn next_block(&mut self) -> Result<Option<Block>, SnapshotError> {
-        if self.ended {
-            return Ok(None);
-        }
-        let (blocks, entries) = (self.blocks, self.entries);
-        let block = self.read_block()?;
-        if block.kind == Kind::FOOTER {
-            let expected = [blocks.to_le_bytes(), entries.to_le_bytes()].concat();
-            if block.payload != expected || self.at != self.size {
-                return Err(self.corrupt(block.at, "its footer does not match what is before it"));
+        match self.next_unverified()? {
+            Some(read) => {
+                let (block, entries) = read.verify()?;
+                self.entries += entries;
+                Ok(Some(block))
             }
-            self.ended = true;
-            return Ok(None);
+            None => self.confirm(self.entries).map(|()| None),
         }
-        let mut all = block.entries();
-        self.entries += all.by_ref().count() as u64;
-        if !all.rest.is_empty() {
-            return Err(self.corrupt(block.at, "an entry does not fit its block"));
-        }
-        Ok(Some(block))
     }
 
-    fn read_block(&mut self) -> Result<Block, SnapshotError> {
+    /// The next block of entries, to be verified elsewhere; `None` after the last, when [`Loader::confirm`] is due.
+    pub fn next_unverified(&mut self) -> Result<Option<Unverified>, SnapshotError> {
+        if self.footer.is_some() {
+            return Ok(None);
+        }
+        let read = self.read_unverified()?;
+        if read.body[0] != Kind::FOOTER.0 {
+            return Ok(Some(read));
+        }
+        let (footer, _) = read.verify()?;
+        self.footer = Some((footer.payload, footer.at));
+        Ok(None)
+    }
+
+    /// Whether so many entries are all that were written.
+    pub fn confirm(&self, entries: u64) -> Result<(), SnapshotError> {
+        let Some((payload, at)) = &self.footer else { return Err(self.corrupt(self.at, "it has no footer")) };
+        // The footer is no block before itself.
+        let expected = [(self.blocks - 1).to_le_bytes(), entries.to_le_bytes()].concat();
+        if *payload != expected || self.at != self.size {
+            return Err(self.corrupt(*at, "its footer does not match what is before it"));
+        }
+        Ok(())
+    }
+
+    fn read_unverified(&mut self) -> Result<Unverified, SnapshotError> {
         let at = self.at;
         let mut head = [0; 8];
         let read = self.read(at, &mut head)?;
@@ -139,14 +190,12 @@ impl Loader {
             return Err(self.corrupt(at, "a block goes past the end of the file"));
         }
         let mut body = vec![0; len as usize];
-        if self.read(at + 8, &mut body)? < body.len() || block_crc(at, &body) != crc {
-            return Err(self.corrupt(at, "a block's checksum does not match"));
+        if self.read(at + 8, &mut body)? < body.len() {
+            return Err(self.corrupt(at, "a block is cut short"));
         }
         self.at = at + 8 + u64::from(len);
         self.blocks += 1;
-        let mut payload = Bytes::from(body);
-        let kind = Kind(payload.split_to(1)[0]);
-        Ok(Block { kind, at, payload })
+        Ok(Unverified { path: Arc::clone(&self.shared_path), at, crc, body: body.into() })
     }
 
     fn read(&self, at: u64, buf: &mut [u8]) -> Result<usize, SnapshotError> {

@@ -1,5 +1,7 @@
 //! A data directory opened after every kind of end.
 
+mod damage;
+
 use super::super::log::memory::{Crash, MemoryDisk, Rng};
 use super::super::position::{Epoch, Offset};
 use super::super::snapshot::Kind;
