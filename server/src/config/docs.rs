@@ -10,7 +10,7 @@ pub fn help() -> String {
          botellier-server check DIR [--repair]\n\
          The second examines a data directory that no server has open, and says what of it is damaged and where; with\n\
          --repair it makes good what can be made good without loss. It exits with 0 if all is whole, 1 if something is\n\
-         damaged, 2 if it can't be examined.\n\
+         damaged, 2 if it can't be examined.\n\n\
          Settings are those of redis.conf wherever Redis has them. FILE has one `name value` a line.\n",
     );
     let mut group = "";

@@ -343,7 +343,7 @@ impl Candidate {
         let memory = &mut self.common.memory;
         let foreign = match &memory.cluster {
             Some(cluster) => *cluster != config.cluster,
-            None => self.common.log.end.offset > 0,
+            None => self.common.log.end.offset > 0 || self.common.damaged,
         };
         if foreign {
             if !std::mem::replace(&mut self.foreign, true) {
@@ -556,3 +556,6 @@ impl Candidate {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -223,7 +223,8 @@ impl Candidate {
     fn form(&mut self, absent: Duration, out: &mut Vec<Action>) {
         let Some(nodes) = self.view.nodes() else { return };
         let memory = &self.common.memory;
-        let fresh = self.common.log.end.offset == 0 && memory.cluster.is_none() && memory.config.is_none();
+        let empty = self.common.log.end.offset == 0 && !self.common.damaged;
+        let fresh = empty && memory.cluster.is_none() && memory.config.is_none();
         let all_fresh =
             nodes.values().all(|n| n.offset == 0 && n.cluster.is_none() && n.remembered.is_none());
         let here = nodes.get(&self.common.me.id).is_some_and(|node| node.is(&self.common.me));

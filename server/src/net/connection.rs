@@ -94,6 +94,8 @@ pub(super) struct Connection {
     /// Bytes read since the engine was told.
     read: u64,
     sent: u64,
+    /// Bytes of replies that wait, as the gate was told.
+    held: u64,
     blocked: bool,
     subscribed: bool,
     /// No more requests are run; the connection ends once its output is out.
@@ -130,6 +132,7 @@ impl Connection {
             output: Output::default(),
             read: 0,
             sent: 0,
+            held: 0,
             blocked: false,
             subscribed: false,
             closing: false,
@@ -145,6 +148,7 @@ impl Connection {
             Err(over) => over,
         };
         net.gate.give_up(&mut self.place);
+        net.gate.count_held(self.held, 0);
         let id = self.id;
         net.with(move |engine| engine.disconnect(id));
         match over {
@@ -206,7 +210,7 @@ impl Connection {
         if self.closing && self.output.len() == 0 {
             return Poll::Ready(Ok(Event::Sent));
         }
-        if self.wants_input() {
+        if self.wants_input(net) {
             if self.parser.buffer.capacity() - self.parser.buffer.len() < READ_BYTES / 4 {
                 self.parser.buffer.reserve(READ_BYTES);
             }
@@ -232,9 +236,11 @@ impl Connection {
         }
     }
 
-    fn wants_input(&self) -> bool {
+    /// Trap 24: who has replies waiting asks for no more than there is room for, on this connection and on all.
+    fn wants_input(&mut self, net: &Net) -> bool {
         let held = self.output.len() - self.output.free();
-        !self.closing && held <= HELD_BYTES_MAX
+        net.gate.count_held(std::mem::replace(&mut self.held, held), held);
+        !self.closing && held <= HELD_BYTES_MAX && (held == 0 || !net.gate.is_crowded())
     }
 
     /// Send what may leave, as far as the socket takes it.

@@ -10,6 +10,7 @@ use super::applier::Applier;
 use super::driver::{Driver, State};
 use super::inbox::{HeldSignal, Inbox, Message};
 use super::outside::Real;
+use super::snapshots::TakeError;
 use super::{Held, Node, NodeError, fatal, recovery};
 use crate::config::{self, Config, ZooKeeper};
 use crate::election::candidate::{Birth, Candidate};
@@ -17,7 +18,7 @@ use crate::election::zookeeper::Registry;
 use crate::replication::member::{Durability, FORMAT, Memory, NodeInfo, RoleName};
 use crate::replication::position::Position;
 use crate::replication::protocol::{Event, HandoverEnd, HandoverRequest, LogState, Settings};
-use crate::replication::snapshot::Info;
+use crate::replication::snapshot::{Header, Writer};
 use crate::replication::storage::Found;
 use crate::replication::stream::{self, EVENTS_MAX, Links, Needs};
 use crate::replication::time::Time;
@@ -113,24 +114,37 @@ fn needs(node: &Arc<Node>, config: &Config, events: mpsc::Sender<Event>) -> Need
 
 /// The newest snapshot, from which the log always goes on; if there is none yet, one is taken. Many replicas share it.
 fn snapshot(node: &Node) -> Result<stream::Copy, String> {
+    // Those who come while one is taken wait for it.
+    let _one = node.copying.lock();
     if let Some(copy) = newest(node)? {
         return Ok(copy);
     }
-    let info = node.taker.take().map_err(|error| error.to_string())?;
-    copy_of(node, info)
+    if node.log.start() == 0 {
+        // Everything is in the log: what it goes on from is nothing. No commit is needed to say so, which there may not be
+        // before the one that asks has all of it.
+        let snapshots = node.storage.lock().snapshots.clone();
+        let nothing = snapshots.write(&Header::default()).and_then(Writer::finish);
+        nothing.map_err(|error| error.to_string())?;
+        return newest(node)?.ok_or_else(|| "the log was trimmed meanwhile".to_owned());
+    }
+    match node.taker.take() {
+        // One that is being taken for other reasons does as well.
+        Err(TakeError::Busy) => drop(node.taker.busy.lock()),
+        taken => drop(taken.map_err(|error| error.to_string())?),
+    }
+    newest(node)?.ok_or_else(|| "the snapshot is gone already".to_owned())
 }
 
 /// The newest snapshot, if the log goes on from it.
 pub(super) fn newest(node: &Node) -> Result<Option<stream::Copy>, String> {
     let snapshots = node.storage.lock().snapshots.clone();
     let newest = snapshots.newest().map_err(|error| error.to_string())?;
-    newest.filter(|info| node.log.start() <= info.offset).map(|info| copy_of(node, info)).transpose()
-}
-
-fn copy_of(node: &Node, info: Info) -> Result<stream::Copy, String> {
-    let snapshots = node.storage.lock().snapshots.clone();
+    let Some((info, keep)) = newest.and_then(|info| node.log.keep_from(info.offset).map(|keep| (info, keep)))
+    else {
+        return Ok(None);
+    };
     let position = snapshots.load(&info).map_err(|error| error.to_string())?.header().position;
-    Ok(stream::Copy { snapshots, info, position })
+    Ok(Some(stream::Copy { snapshots, info, position, keep }))
 }
 
 fn serve(config: &Config, links: &Links) -> Result<(), NodeError> {

@@ -34,8 +34,10 @@ impl Journal for LogJournal {
     }
 
     fn refusal(&self) -> Option<Failure> {
-        self.log
-            .is_full()
-            .then(|| Failure::new("MISCONF Errors writing to the AOF file: No space left on device"))
+        if self.log.is_full() {
+            return Some(Failure::new("MISCONF Errors writing to the AOF file: No space left on device"));
+        }
+        // The replies that wait for the synced replica take all the room there is for them.
+        self.gate.is_crowded().then(|| Failure::new("NOREPLICAS Not enough good replicas to write."))
     }
 }

@@ -160,6 +160,7 @@ fn save_again(node: Arc<Node>) -> Pin<Box<dyn Future<Output = bool> + Send>> {
 /// Figures for metrics and `INFO`; returns the settings.
 fn publish(node: &Node, engine: &mut Engine) -> Arc<Config> {
     let metrics = &node.net.metrics;
+    node.net.gate.set_room(engine.server.config.maxmemory);
     engine.server.status.offset = node.log.end_offset();
     engine.server.status.committed = node.net.gate.committed().min(engine.server.status.offset);
     engine.server.log_memory = node.log.memory_bytes();

@@ -89,6 +89,8 @@ struct Node {
     shape: Shape,
     /// The epoch that the engine's records are written in.
     epoch: Arc<AtomicU64>,
+    /// Held while a snapshot is being found or taken for a replica.
+    copying: Mutex<()>,
     /// The log was written up to here: whoever sends it on looks again.
     written: watch::Sender<Offset>,
     /// Told when this node was ordered to end.
@@ -287,7 +289,20 @@ fn build(
         runtime: Handle::current(),
     };
     let ending = Arc::new(Notify::new());
-    Node { net, settings, aside, storage, log, taker, shape, epoch, written, ending, loglevel }
+    Node {
+        net,
+        settings,
+        aside,
+        storage,
+        log,
+        taker,
+        shape,
+        epoch,
+        copying: Mutex::default(),
+        written,
+        ending,
+        loglevel,
+    }
 }
 
 /// A flush that failed moved nothing, so nothing was answered; the engine refuses writes until there is room.

@@ -34,7 +34,13 @@ pub struct Gate {
     lease: AtomicU64,
     term: AtomicU64,
     waiters: Mutex<Waiters>,
+    /// Bytes of replies that wait, of all connections, and how many there may be.
+    held: AtomicU64,
+    held_max: AtomicU64,
 }
+
+/// Bytes of replies that may wait, where nobody said otherwise.
+const HELD_BYTES_MAX: u64 = 256 << 20;
 
 /// A place among those who wait: by offset, then by who came first.
 pub type Place = (Offset, u64);
@@ -53,6 +59,8 @@ impl Gate {
             lease: AtomicU64::new(u64::MAX),
             term: AtomicU64::new(0),
             waiters: Mutex::default(),
+            held: AtomicU64::new(0),
+            held_max: AtomicU64::new(HELD_BYTES_MAX),
         }
     }
 
@@ -131,6 +139,30 @@ impl Gate {
         if let Some(key) = place.take() {
             self.waiters.lock().by_offset.remove(&key);
         }
+    }
+
+    /// A connection has so many bytes of replies waiting, where it had `before`.
+    pub fn count_held(&self, before: u64, now: u64) {
+        if now > before {
+            self.held.fetch_add(now - before, Ordering::AcqRel);
+        } else if now < before {
+            self.held.fetch_sub(before - now, Ordering::AcqRel);
+        }
+    }
+
+    pub fn held_bytes(&self) -> u64 {
+        self.held.load(Ordering::Acquire)
+    }
+
+    /// As many replies wait as may: whoever has some waiting asks nothing more, and writes are refused (trap 24).
+    pub fn is_crowded(&self) -> bool {
+        self.held_bytes() > self.held_max.load(Ordering::Acquire)
+    }
+
+    /// How much may wait, of a server that may take `maxmemory` bytes; 0: as many as there are.
+    pub fn set_room(&self, maxmemory: u64) {
+        let max = if maxmemory == 0 { HELD_BYTES_MAX } else { HELD_BYTES_MAX.min(maxmemory / 20) };
+        self.held_max.store(max, Ordering::Release);
     }
 
     /// Everything up to `offset` is committed.
@@ -223,6 +255,21 @@ mod tests {
         );
         gate.commit(600);
         assert_eq!(gate.pass(0, 600), Pass::Leave);
+    }
+
+    #[test]
+    fn replies_of_all_connections_together_are_counted_against_what_may_wait() {
+        let gate = Gate::new(0);
+        gate.set_room(1000);
+        gate.count_held(0, 30);
+        gate.count_held(0, 20);
+        assert!(!gate.is_crowded());
+        gate.count_held(20, 21);
+        assert_eq!((gate.held_bytes(), gate.is_crowded()), (51, true));
+        gate.count_held(30, 0);
+        assert!(!gate.is_crowded());
+        gate.count_held(21, 0);
+        assert_eq!(gate.held_bytes(), 0);
     }
 
     #[tokio::test]

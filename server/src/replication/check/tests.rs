@@ -109,7 +109,7 @@ fn a_torn_end_is_cut_by_a_repair_and_only_by_it() {
     let good = std::fs::metadata(&last).unwrap().len();
     let mut bytes = std::fs::read(&last).unwrap();
     // The begin of one more record.
-    bytes.extend_from_slice(&bytes[48..70].to_vec());
+    bytes.extend_from_within(48..70);
     std::fs::write(&last, &bytes).unwrap();
     let (verdict, text) = check(dir.path(), false);
     assert_eq!(verdict, Verdict::Damaged, "{text}");
@@ -132,7 +132,8 @@ fn a_corrupt_middle_is_named_and_refused() {
         assert_eq!(verdict, Verdict::Damaged, "{text}");
         assert!(text.contains(&format!("{}, byte ", middle.display())), "{text}");
         assert!(text.contains("can't be read") && text.contains("not repaired"), "{text}");
-        assert_eq!(text.matches("log/0").count(), segments(dir.path()).len(), "those after it too: {text}");
+        let told = text.lines().filter(|line| line.starts_with("log/0")).count();
+        assert_eq!(told, segments(dir.path()).len(), "those after it too: {text}");
         assert_eq!(contents(dir.path()), before);
     }
 }

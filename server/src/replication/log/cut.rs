@@ -129,6 +129,7 @@ impl Core {
         let _syncing = self.syncing.lock();
         let (gone, start) = {
             let mut view = self.view.lock();
+            let before = before.min(view.kept_from());
             let segments = view.segments();
             // The segment that is to be the first must be on disk, its name too, before the last one before it goes.
             let synced = self.synced.load(Ordering::Acquire);

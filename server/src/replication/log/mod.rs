@@ -32,15 +32,10 @@ mod segment;
 mod tail;
 mod write;
 
-pub use read::{Chunk, ReadError, Reader, Records};
+pub use read::{Chunk, Keep, ReadError, Reader, Records};
 pub use record::{PAYLOAD_BYTES_MAX, Record};
 pub use recover::{Cut, Recovered};
 pub use tail::RawError;
-
-#[cfg(test)]
-pub(super) fn segment_name(path: &Path) -> bool {
-    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| segment::parse_name(name).is_some())
-}
 
 use super::position::{Epoch, EpochStart, Offset, Position};
 use disk::{Disk, OsDisk};
@@ -402,10 +397,15 @@ impl Log {
         self.core.reset(to)
     }
 
-    /// Drops the oldest segments that hold nothing at or after `before`; says how many bytes went.
+    /// Keeps the log from `offset` on for as long as what is returned is there; `None` if that is gone already.
+    pub fn keep_from(&self, offset: Offset) -> Option<Keep> {
+        Keep::new(&self.core, offset)
+    }
+
+    /// Drops the oldest segments that hold nothing at or after `before`, nor what [`Log::keep_from`] keeps; says how many
+    /// bytes went.
     ///
-    /// The caller's rule: `min(offset of the newest snapshot, end - log-retention-bytes)`, and less where a
-    /// connected replica still reads. So the log always reaches back to a snapshot, and keeps the retention.
+    /// The caller's rule: `min(offset of the newest snapshot, end - log-retention-bytes)`. So the log always reaches back to a snapshot, and keeps the retention.
     pub fn trim(&self, before: Offset) -> Result<u64, LogError> {
         self.core.trim(before)
     }
@@ -457,6 +457,11 @@ impl Core {
             (self.hooks.on_held)(now);
         }
     }
+}
+
+#[cfg(test)]
+pub(super) fn segment_name(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| segment::parse_name(name).is_some())
 }
 
 #[cfg(test)]

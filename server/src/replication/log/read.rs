@@ -7,7 +7,7 @@ use super::tail::Group;
 use super::{Core, INDEX_EVERY_BYTES, LogError};
 use crate::replication::position::{Offset, Position};
 use bytes::{Buf, Bytes, BytesMut};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 
@@ -28,6 +28,8 @@ pub struct View {
     written: Position,
     /// Rises with each cut, so that readers notice.
     cuts: u64,
+    /// What must not be trimmed, and for how many.
+    keeps: BTreeMap<Offset, usize>,
 }
 
 /// Bytes of the stream, starting at `start`, cut anywhere.
@@ -54,6 +56,36 @@ pub enum ReadError {
     Log(#[from] LogError),
 }
 
+/// While this is there the log is not trimmed beyond an offset.
+pub struct Keep {
+    core: Arc<Core>,
+    offset: Offset,
+}
+
+impl Keep {
+    /// `None` if the log does not reach back to it any more.
+    pub(super) fn new(core: &Arc<Core>, offset: Offset) -> Option<Self> {
+        let mut view = core.view.lock();
+        if view.start().offset > offset {
+            return None;
+        }
+        *view.keeps.entry(offset).or_default() += 1;
+        Some(Self { core: Arc::clone(core), offset })
+    }
+}
+
+impl Drop for Keep {
+    fn drop(&mut self) {
+        let mut view = self.core.view.lock();
+        if let Some(count) = view.keeps.get_mut(&self.offset) {
+            *count -= 1;
+            if *count == 0 {
+                view.keeps.remove(&self.offset);
+            }
+        }
+    }
+}
+
 impl View {
     pub fn new(
         chunk_bytes_max: usize,
@@ -62,7 +94,16 @@ impl View {
         written: Position,
     ) -> Self {
         let chunks = VecDeque::new();
-        Self { segments, index, chunks, chunk_bytes: 0, chunk_bytes_max, written, cuts: 0 }
+        Self {
+            segments,
+            index,
+            chunks,
+            chunk_bytes: 0,
+            chunk_bytes_max,
+            written,
+            cuts: 0,
+            keeps: BTreeMap::new(),
+        }
     }
 
     pub fn memory_bytes(&self) -> u64 {
@@ -107,6 +148,11 @@ impl View {
         if self.segments.is_empty() {
             self.forget_index();
         }
+    }
+
+    /// From where on somebody needs the log.
+    pub fn kept_from(&self) -> Offset {
+        self.keeps.first_key_value().map_or(Offset::MAX, |(offset, _)| *offset)
     }
 
     /// Drops the first `count` segments.

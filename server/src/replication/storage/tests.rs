@@ -137,6 +137,31 @@ fn retention_keeps_the_log_back_to_a_snapshot_and_its_size() {
 }
 
 #[test]
+fn the_log_is_kept_for_copies_under_way_however_many_snapshots_are_taken() {
+    let disk = MemoryDisk::new(1);
+    let (storage, _) = open(&disk, Fsync::Always, "1").unwrap();
+    append(&storage, 1, 0, 50);
+    let copied = snapshot(&storage).unwrap();
+    let keeps = [0, 0].map(|_| storage.log.keep_from(copied.offset).unwrap());
+    for round in 0..3u64 {
+        append(&storage, 1, 100 * (round + 1), 50);
+        let newest = snapshot(&storage).unwrap();
+        storage.retain(&newest, 0).unwrap();
+    }
+    let start = storage.log.start();
+    assert!(start > 0 && start <= copied.offset);
+    assert!(storage.log.reader(copied.offset).is_ok());
+    let [one, other] = keeps;
+    drop(one);
+    storage.retain(&storage.snapshots.newest().unwrap().unwrap(), 0).unwrap();
+    assert_eq!(storage.log.start(), start);
+    drop(other);
+    storage.retain(&storage.snapshots.newest().unwrap().unwrap(), 0).unwrap();
+    assert!(storage.log.start() > copied.offset);
+    assert!(storage.log.keep_from(copied.offset).is_none(), "it is gone");
+}
+
+#[test]
 fn a_full_copy_replaces_all_or_nothing_whenever_the_machine_crashes() {
     let source = {
         let disk = MemoryDisk::new(9);

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::OwnedWriteHalf;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::{Copy, Links};
+use super::{COMES_BACK, Copy, Links};
 use crate::replication::gate::Gate;
-use crate::replication::log::{Log, Reader};
+use crate::replication::log::{Keep, Log, Reader};
 use crate::replication::member::Stamp;
 use crate::replication::position::{Offset, Position};
 use crate::replication::wire::{BULK_MAX, Body, Frame, records_head};
@@ -26,6 +27,24 @@ pub(super) struct Feed {
     gate: Arc<Gate>,
     written: watch::Receiver<Offset>,
     source: Source,
+    kept: Option<Kept>,
+    runtime: Handle,
+}
+
+/// What was copied, and the log from there on; for a while after the connection ended too.
+struct Kept {
+    keep: Option<Keep>,
+    runtime: Handle,
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let keep = self.keep.take();
+        self.runtime.spawn(async move {
+            tokio::time::sleep(COMES_BACK).await;
+            drop(keep);
+        });
+    }
 }
 
 enum Source {
@@ -34,7 +53,7 @@ enum Source {
     Copy {
         frames: mpsc::Receiver<Body>,
         next: Option<Body>,
-        reading: JoinHandle<Result<Position, String>>,
+        reading: JoinHandle<Result<(Position, Keep), String>>,
     },
 }
 
@@ -50,7 +69,7 @@ impl Feed {
         let snapshot = links.0.needs.snapshot.clone();
         let reading = tokio::task::spawn_blocking(move || {
             let copy = snapshot()?;
-            read_copy(&copy, &sender).map(|()| copy.position)
+            read_copy(&copy, &sender).map(|()| (copy.position, copy.keep))
         });
         Self::new(links, stamp, Source::Copy { frames, next: None, reading })
     }
@@ -63,6 +82,8 @@ impl Feed {
             gate: needs.gate.clone(),
             written: needs.written.clone(),
             source,
+            kept: None,
+            runtime: links.0.runtime.clone(),
         }
     }
 
@@ -79,7 +100,9 @@ impl Feed {
                 Source::Copy { frames, next, reading } => {
                     *next = frames.recv().await;
                     if next.is_none() {
-                        let position = reading.await.map_err(io::Error::other)?.map_err(io::Error::other)?;
+                        let read = reading.await.map_err(io::Error::other)?.map_err(io::Error::other)?;
+                        let (position, keep) = read;
+                        self.kept = Some(Kept { keep: Some(keep), runtime: self.runtime.clone() });
                         self.source =
                             Source::Log(self.log.reader(position.offset).map_err(io::Error::other)?);
                     }

@@ -28,7 +28,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
 use super::gate::Gate;
-use super::log::Log;
+use super::log::{Keep, Log};
 use super::member::Stamp;
 use super::position::{Offset, Position};
 use super::protocol::{ConnectionId, Ending, Event};
@@ -46,6 +46,8 @@ const CONNECT: Duration = Duration::from_secs(1);
 const GREETING: Duration = Duration::from_secs(5);
 /// What the leader answers on a second connection.
 const WATCHING: u8 = 1;
+/// So long after a copy the log is kept for the replica that had it, which comes anew once it is installed.
+const COMES_BACK: Duration = Duration::from_secs(10);
 /// What the system may hold that was not yet sent, beside which a heartbeat must wait.
 const UNSENT_MAX: u32 = 256 * 1024;
 /// Events of connections that wait for the protocol; beyond it connections are not read.
@@ -78,6 +80,8 @@ pub struct Copy {
     pub snapshots: Snapshots,
     pub info: Info,
     pub position: Position,
+    /// However long the copy takes, the log goes on from where it ends.
+    pub keep: Keep,
 }
 
 /// What the protocol tells a connection to do.

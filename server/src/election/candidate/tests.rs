@@ -1,0 +1,135 @@
+//! A node whose data is damaged, among others.
+
+use super::*;
+use crate::replication::history::History;
+use crate::replication::member::{Durability, FORMAT};
+use crate::replication::wire::Hello;
+
+fn member(id: &str) -> Member {
+    Member { id: id.into(), incarnation: "1".into() }
+}
+
+fn info(id: &str) -> NodeInfo {
+    NodeInfo {
+        format: FORMAT,
+        id: id.into(),
+        incarnation: "1".into(),
+        host: id.into(),
+        port: 1,
+        replication_port: 2,
+        zone: None,
+        epoch: 1,
+        offset: 100,
+        role: RoleName::Replica,
+        position: position(100),
+        whole: false,
+        cluster: Some("c".into()),
+        remembered: None,
+    }
+}
+
+fn position(offset: Offset) -> Position {
+    Position { epoch: 1, offset, crc: 0 }
+}
+
+fn config() -> Config {
+    let (leader, synced) = (member("a"), Some(member("b")));
+    let (cluster, attempt) = ("c".into(), "x".into());
+    Config { format: FORMAT, cluster, version: 1, epoch: 1, leader, synced, attempt }
+}
+
+/// A node that is not whole, as it finds the registry; `others` are there too.
+fn born(id: &str, others: &[&str], damaged: bool) -> Candidate {
+    let log = LogState { end: position(100), held: 100, durable: 100 };
+    let memory = Memory { cluster: Some("c".into()), config: Some(config()), whole: false };
+    let settings = Settings::new(Durability::Required, Duration::from_millis(400));
+    let birth = Birth { settings, info: info(id), log, commit: 0, memory, seed: 1 };
+    let (mut node, mut out) = (Candidate::new(Time::ZERO, birth), Vec::new());
+    if damaged {
+        node.set_damaged();
+    }
+    let nodes = others.iter().chain([&id]).map(|id| info(id)).collect();
+    for event in
+        [RegistryEvent::Restored, RegistryEvent::Nodes(nodes), RegistryEvent::Config(Some((config(), 1)))]
+    {
+        node.on(Time::ZERO, Event::Registry(event), &mut out);
+    }
+    node
+}
+
+/// Lets a minute pass; whether it tried to lead.
+fn tries(node: &mut Candidate) -> bool {
+    let mut tried = false;
+    for step in 1..6000u64 {
+        let mut out = Vec::new();
+        node.on(Time::from_nanos(step * 10_000_000), Event::Tick, &mut out);
+        tried |= out.iter().any(|action| matches!(action, Action::Write { .. }));
+    }
+    tried
+}
+
+/// Another node greets it; what it answers.
+fn greeted(node: &mut Candidate, by: &str, end: Position) -> Refused {
+    let hello = Hello {
+        protocol: crate::replication::wire::PROTOCOL,
+        password: bytes::Bytes::new(),
+        cluster: Some("c".into()),
+        id: by.into(),
+        incarnation: "1".into(),
+        zone: None,
+        remembered: config().stamp(),
+        whole: false,
+        copy: false,
+        history: History { base: 0, end, epochs: Vec::new() },
+    };
+    let (connection, mut out) = (ConnectionId::incoming(1), Vec::new());
+    let frame = Frame { epoch: 1, version: 1, body: Body::Hello(Box::new(hello)) };
+    node.on(Time::ZERO, Event::Frame { connection, frame }, &mut out);
+    let answers = out.into_iter().filter_map(|action| match action {
+        Action::Send { frame: Frame { body: Body::Refused(refused), .. }, .. } => Some(refused),
+        _ => None,
+    });
+    answers.last().expect("a node that does not lead says so")
+}
+
+#[test]
+fn of_two_that_may_have_lost_their_ends_the_further_one_leads_but_a_damaged_one_never() {
+    for (damaged, leads) in [(false, true), (true, false)] {
+        let mut leader = born("a", &["b"], damaged);
+        greeted(&mut leader, "b", position(40));
+        assert_eq!(tries(&mut leader), leads, "damaged: {damaged}");
+    }
+}
+
+#[test]
+fn nobody_leads_past_a_damaged_node_because_it_seems_to_hold_more() {
+    let mut damaged = born("b", &["a"], true);
+    let refused = greeted(&mut damaged, "a", position(100));
+    assert!(!refused.whole);
+    // The damaged one greets with the same as it answers.
+    for (end, leads) in [(position(40), true), (refused.position, false)] {
+        let mut leader = born("a", &["b"], false);
+        greeted(&mut leader, "b", end);
+        assert_eq!(tries(&mut leader), leads, "{end}");
+    }
+}
+
+#[test]
+fn an_operator_may_have_a_damaged_node_lead_and_a_copy_ends_the_damage() {
+    let mut ordered = born("a", &["b"], true);
+    ordered.on(Time::ZERO, Event::ForceLead, &mut Vec::new());
+    assert!(tries(&mut ordered));
+    let mut healed = born("b", &["a"], true);
+    assert!(healed.status().damaged && healed.common.copy_next);
+    healed.on(Time::ZERO, Event::Installed { position: Some(position(100)) }, &mut Vec::new());
+    assert!(!healed.status().damaged && !healed.status().whole);
+}
+
+#[test]
+fn damaged_data_of_no_cluster_joins_none() {
+    let mut node = born("b", &["a"], true);
+    node.common.memory = Memory::default();
+    node.common.log = LogState::default();
+    assert!(!node.accept(&config(), &mut Vec::new()));
+    assert!(node.foreign);
+}
