@@ -193,7 +193,7 @@ impl Server {
     fn start(row: &Row, options: &Options, dir: &Path) -> Outcome<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let program = if row.ours { env!("CARGO_BIN_EXE_botellier-server") } else { &options.redis };
-        let output = std::fs::File::create(dir.with_extension("output"))?;
+        let output = std::fs::File::create(dir.join("output"))?;
         let mut command = Command::new(program);
         command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", ""]);
         command.args(["--dir", &dir.to_string_lossy()]).args(row.settings);
