@@ -204,6 +204,7 @@ impl Run {
             episodes.push(Episode { faults, from, to: self.load.now() });
             if let Err(error) = whole {
                 self.tell(&error);
+                self.tell(&format!("ZooKeeper's members say {:?}", self.world.keepers.say()));
                 lock(&self.wrong).push(format!("after {}: {error}", names.join(" + ")));
                 break;
             }

@@ -34,6 +34,12 @@ impl Keepers {
         self.members.iter().all(|member| serves(member.machine).unwrap_or(false))
     }
 
+    /// What each member says of itself.
+    pub fn say(&self) -> Vec<String> {
+        let say = |member: &Process| ask(member.machine).unwrap_or_else(|error| error.to_string());
+        self.members.iter().map(say).collect()
+    }
+
     /// What the store is told.
     pub fn connect() -> String {
         let servers: Vec<String> =
@@ -43,12 +49,16 @@ impl Keepers {
 }
 
 fn serves(machine: Machine) -> std::io::Result<bool> {
+    ask(machine).map(|answer| answer.contains("Mode:"))
+}
+
+fn ask(machine: Machine) -> std::io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&(machine.orders(), PORT).into(), Duration::from_secs(1))?;
     stream.set_read_timeout(Some(Duration::from_secs(2)))?;
     stream.write_all(b"srvr")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    Ok(answer.contains("Mode:"))
+    Ok(answer)
 }
 
 fn member(number: usize, folder: &Path, logs: &Path) -> std::io::Result<Process> {
@@ -74,7 +84,9 @@ fn member(number: usize, folder: &Path, logs: &Path) -> std::io::Result<Process>
         "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1",
         "-cp",
-        "/etc/zookeeper/conf:/usr/share/java/zookeeper.jar",
+        "/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar",
+        "-Dorg.slf4j.simpleLogger.showDateTime=true",
+        "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
         "-Dzookeeper.forceSync=no",
         "org.apache.zookeeper.server.quorum.QuorumPeerMain",
     ];
