@@ -2,7 +2,7 @@
 
 use super::network::Machine;
 use super::process::Process;
-use super::wait_for;
+use super::{run, wait_for};
 use std::fmt::Write as _;
 use std::io::{Read, Write as _};
 use std::net::TcpStream;
@@ -19,7 +19,11 @@ pub struct Keepers {
 impl Keepers {
     /// Prepares members with their data and logs beneath `folder`.
     pub fn new(folder: &Path, logs: &Path) -> Result<Self, String> {
-        let members = (0..MEMBERS).map(|number| member(number, folder, logs));
+        // In memory: what is shared with the rest of the host is no part of what is tried here.
+        let data = folder.join("zookeeper");
+        run(&["mkdir", "-p", &data.display().to_string()])?;
+        run(&["mount", "-t", "tmpfs", "tmpfs", &data.display().to_string()])?;
+        let members = (0..MEMBERS).map(|number| member(number, &data, logs));
         Ok(Self { members: members.collect::<Result<_, _>>().map_err(|error| error.to_string())? })
     }
 
