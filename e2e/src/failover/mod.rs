@@ -17,6 +17,7 @@ use crate::ground::wait_for;
 use crate::history::longest_stall;
 use load::{Load, WRITERS};
 use side::{Ours, Side};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -220,7 +221,12 @@ fn fail(
             Ok((from, to?))
         }
         Failure::Handover => {
-            side.hand_over(leader).map_err(|error| error.to_string())?;
+            // The leader may close all connections before its answer is read.
+            if let Err(error) = side.hand_over(leader)
+                && !matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset)
+            {
+                return Err(error.to_string());
+            }
             thread::sleep(3 * HELD_MIN);
             Ok((from, recovered(load)?))
         }

@@ -247,7 +247,9 @@ impl Run {
         judge::read_all(self)?;
         let mut digests = Vec::new();
         let equal = wait_for("equal digests", PROGRESS_TIME_MAX, || {
-            digests = self.world.nodes.iter().map(|node| node.order(&["DEBUG", "DIGEST"]).ok()).collect();
+            // A digest is of all keys: one after the other, each waited for.
+            let digest = |node: &Node| node.long_order(&["DEBUG", "DIGEST"]).ok();
+            digests = self.world.nodes.iter().map(digest).collect();
             digests.iter().all(|digest| digest.is_some() && *digest == digests[0]).then_some(())
         });
         equal.map_err(|error| format!("{error}: {digests:?}"))

@@ -14,6 +14,7 @@ pub const NODES: usize = 3;
 pub const PORT: u16 = 6679;
 /// How long the harness waits for an answer to its orders.
 const ORDER_TIME_MAX: Duration = Duration::from_millis(1500);
+const LONG_ORDER_TIME_MAX: Duration = Duration::from_secs(30);
 const CONNECT_TIME_MAX: Duration = Duration::from_millis(300);
 /// The file that fills a disk.
 const FILLER: &str = "filler";
@@ -106,9 +107,17 @@ impl Node {
 
     /// A connection by the address that is never cut.
     pub fn orders(&self) -> io::Result<Client> {
-        let address =
-            SocketAddr::new(std::net::Ipv4Addr::new(10, 99, 1, 11 + self.number as u8).into(), PORT);
-        Client::connect(address, CONNECT_TIME_MAX, ORDER_TIME_MAX)
+        Client::connect(self.orders_address(), CONNECT_TIME_MAX, ORDER_TIME_MAX)
+    }
+
+    fn orders_address(&self) -> SocketAddr {
+        SocketAddr::new(std::net::Ipv4Addr::new(10, 99, 1, 11 + self.number as u8).into(), PORT)
+    }
+
+    /// As [`Node::order`], for what takes long.
+    pub fn long_order(&self, command: &[&str]) -> io::Result<Reply> {
+        let address = self.orders_address();
+        Client::connect(address, CONNECT_TIME_MAX, LONG_ORDER_TIME_MAX)?.call(command)
     }
 
     pub fn order(&self, command: &[&str]) -> io::Result<Reply> {
