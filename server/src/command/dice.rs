@@ -1,18 +1,18 @@
 //! Chance: what commands that choose at random throw. What they chose is in their effects, so that every node has it.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::hash::Hash;
 
 use super::errors;
 use crate::resp::Failure;
-use crate::value::number;
+use crate::value::{chance, number};
 
 /// A generator of numbers (splitmix64), seeded anew for each command.
 pub(super) struct Dice(u64);
 
 impl Dice {
     pub fn new() -> Self {
-        Self(RandomState::new().hash_one(0))
+        Self(chance::number())
     }
 
     pub fn throw(&mut self) -> u64 {

@@ -150,6 +150,11 @@ impl Candidate {
                     follower.rejected(now, &mut self.common, out);
                 }
             }
+            Event::NoRoom => {
+                if let Role::Follower(follower) = &mut self.role {
+                    follower.no_room(now, &self.common, out);
+                }
+            }
             Event::Compared { connection, shared } => {
                 if let Role::Leader(leader) = &mut self.role {
                     leader.compared(now, connection, shared, out);

@@ -46,6 +46,11 @@ impl Candidate {
         if !self.view.connected() || self.view.busy() || self.foreign {
             return;
         }
+        let log = self.common.log;
+        if !matches!(self.role, Role::Leader(_)) && log.held < log.end.offset {
+            // A leader's tail must be on its disk, which is slow or full.
+            return;
+        }
         let Some(read) = self.view.config().cloned() else { return };
         let newest = self.newest();
         let behind = match (&read, &newest) {
@@ -125,7 +130,8 @@ impl Candidate {
         {
             self.waiting.misses = 0;
         }
-        if self.common.log_busy || !self.common.promises.lapsed(now) {
+        let lapsed = self.common.promises.lapsed(now) || crate::mutant::is_planted(4);
+        if self.common.log_busy || !lapsed {
             return;
         }
         let Some(why) = self.reason_to_claim(config) else { return };
@@ -152,6 +158,9 @@ impl Candidate {
             Role::Follower(follower) if config.synced.as_ref().is_some_and(is_me) => {
                 if follower.released() {
                     return Some("the leader gave its lease up");
+                }
+                if crate::mutant::is_planted(4) && self.view.node(&config.leader).is_none() {
+                    return Some("its session expired");
                 }
                 if follower.attached() {
                     let silent = follower.silence() > settings.lease + settings.margin;
@@ -186,9 +195,6 @@ impl Candidate {
         }
         let Some(other) = config.counterpart_of(&self.common.me) else { return true };
         let mine = self.common.log.end.rank();
-        if crate::mutant::is_planted(4) {
-            return self.view.node(other).is_some_and(|info| !info.whole && info.position.rank() <= mine);
-        }
         self.met.as_ref().is_some_and(|met| {
             met.member == *other && met.under == config.stamp() && !met.whole && met.position.rank() <= mine
         })

@@ -65,7 +65,8 @@ impl Engine {
             return;
         }
         let after = after.max(sender.written);
-        let after = if after > self.journal.committed() { after } else { 0 };
+        let early = crate::mutant::is_planted(15);
+        let after = if after > self.journal.committed() && !early { after } else { 0 };
         let limit = self.server.config.client_output_buffer_limit.pubsub;
         for (id, message) in self.server.pubsub.take_mail() {
             if id == sender.id {

@@ -402,7 +402,8 @@ impl Engine {
         if self.keyspace.record().is_empty() || self.is_busy() {
             return 0;
         }
-        if self.torn {
+        let astray = crate::mutant::is_planted(18) || crate::mutant::is_planted(19);
+        if self.torn || astray && !self.server.status.role.leads() {
             // It builds on what never happened.
             self.keyspace.clear_record();
             return 0;
@@ -413,7 +414,7 @@ impl Engine {
             self.keyspace.clear_record();
             return 0;
         }
-        let end = self.journal.append(self.keyspace.now, self.keyspace.record());
+        let end = self.append_record();
         self.keyspace.clear_record();
         if !decisive {
             // Nobody has to wait for a message to be kept.
@@ -425,6 +426,21 @@ impl Engine {
             }
         }
         end
+    }
+
+    /// All effects since the last record as one: half of them is never there (trap 20).
+    fn append_record(&mut self) -> Offset {
+        let (now, record) = (self.keyspace.now, self.keyspace.record());
+        if crate::mutant::is_planted(20) {
+            let each = crate::keyspace::Effect::decode_all(record).flatten();
+            let appended = each.map(|effect| {
+                let mut bytes = Vec::new();
+                effect.encode(&mut bytes);
+                self.journal.append(now, &bytes)
+            });
+            return appended.max().unwrap_or(0);
+        }
+        self.journal.append(now, record)
     }
 
     /// What a reply must wait for because of what the command looked at: uncommitted writes to its keys (or any, if it
@@ -543,8 +559,14 @@ impl Engine {
         self.broadcast(&mut nobody);
     }
 
-    /// Replay a record on a follower.
-    pub fn replay(&mut self, time_ms: u64, payload: &[u8]) -> Result<(), crate::keyspace::EffectError> {
+    /// Replay a record that ends at `end`. Messages that it carries wait until that is committed: a leader to be replays
+    /// a tail that may yet be lost with it (trap 15).
+    pub fn replay(
+        &mut self,
+        time_ms: u64,
+        payload: &[u8],
+        end: Offset,
+    ) -> Result<(), crate::keyspace::EffectError> {
         self.keyspace.hears = true;
         self.keyspace.replay(time_ms, payload)?;
         self.publish_events();
@@ -557,7 +579,7 @@ impl Engine {
             }
             self.invalidate(&touched, None, &mut nobody);
             self.broadcast(&mut nobody);
-            self.deliver(&mut nobody, 0);
+            self.deliver(&mut nobody, end);
         }
         self.follow_users(None);
         if !self.server.errands.is_empty() {

@@ -10,7 +10,7 @@ impl Engine {
     /// Take a part. Only a leader decides about expiry; in a cluster replies wait for commits.
     pub fn set_status(&mut self, status: Status) {
         let leads = status.role.leads();
-        self.keyspace.authority = leads;
+        self.keyspace.authority = leads || crate::mutant::is_planted(18);
         self.keyspace.outward = status.role == crate::command::server::Role::Leader;
         self.replicated = status.role != crate::command::server::Role::Standalone;
         if !leads {
@@ -71,7 +71,7 @@ impl Engine {
         for client in self.clients.iter_mut() {
             client.out.clear();
             client.pushed_bytes = 0;
-            if self.blocked.leave(client).is_some() {
+            if !crate::mutant::is_planted(21) && self.blocked.leave(client).is_some() {
                 client.push(
                     Reply::error(
                         "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",

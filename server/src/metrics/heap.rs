@@ -23,8 +23,24 @@ thread_local! {
     static HELD_BACK: Cell<i64> = const { Cell::new(0) };
 }
 
+#[cfg(feature = "simulate")]
+thread_local! {
+    static PRESSED: Cell<u32> = const { Cell::new(0) };
+}
+
+/// On this thread memory seems to be full, for so many looks.
+#[cfg(feature = "simulate")]
+pub fn press(looks: u32) {
+    PRESSED.set(looks);
+}
+
 /// Bytes in use.
 pub fn used() -> u64 {
+    #[cfg(feature = "simulate")]
+    if let Some(left) = PRESSED.get().checked_sub(1) {
+        PRESSED.set(left);
+        return u64::MAX;
+    }
     let own = HELD_BACK.with(Cell::get);
     u64::try_from(USED.load(Ordering::Relaxed) + own).unwrap_or(0)
 }

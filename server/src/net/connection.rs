@@ -15,13 +15,13 @@ use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio::time::{Sleep, sleep};
 
-use super::output::{Output, Wait};
+use super::output::{Hold, Output, Void, offset};
 use super::{Net, beside, forward, now_ms};
 use crate::config::{Config, OutputLimit};
 use crate::engine::{Engine, Progress};
-use crate::replication::gate::{Pass, Place, Term};
+use crate::replication::gate::{Place, Term};
 use crate::resp::{Batch, Failure, Limits, ParseError, Parser, Protocol};
-use crate::session::{ClientId, LEASE_ONLY, Offset, Out, ReplyMode, Wire};
+use crate::session::{ClientId, Out, ReplyMode, Wire};
 
 /// What one read asks for at least.
 const READ_BYTES: usize = 16 * 1024;
@@ -63,6 +63,12 @@ enum Over {
     OutputLimit,
     #[error("query buffer limit reached")]
     QueryLimit,
+}
+
+impl From<Void> for Over {
+    fn from(_: Void) -> Self {
+        Self::Killed
+    }
 }
 
 /// A batch was run, and what it wrote and replied is not on its way yet.
@@ -267,14 +273,9 @@ impl Connection {
 
     /// Ask the gate about replies that are held.
     fn release(&mut self, net: &Net, cx: &Context<'_>) -> Result<(), Over> {
-        while let Some(hold) = self.output.held() {
-            match net.gate.poll_pass(&mut self.place, hold.term, offset(hold.after), cx) {
-                Poll::Ready(Pass::Leave) => self.output.release(),
-                Poll::Ready(Pass::Void) => return Err(Over::Killed),
-                Poll::Ready(Pass::Wait) | Poll::Pending => break,
-            }
-        }
-        Ok(())
+        let place = &mut self.place;
+        let ask = |hold: Hold| net.gate.poll_pass(place, hold.term, offset(hold.after), cx);
+        Ok(self.output.let_go(ask)?)
     }
 
     /// Unsent output within the limits of the client's class?
@@ -510,25 +511,8 @@ impl Connection {
     fn settle(&mut self, net: &Net) -> Result<(), Over> {
         let Some(Unsettled { term, .. }) = self.unsettled.take() else { return Ok(()) };
         (net.flush)();
-        let after = self.outs.iter().map(|out| out.after).max().unwrap_or(0);
-        let pass = if after == 0 { Pass::Leave } else { net.gate.pass(term, offset(after)) };
-        let wait = match pass {
-            Pass::Leave => None,
-            Pass::Wait => {
-                let leads = net.gate.pass(term, 0) == Pass::Leave;
-                let free = if leads { net.gate.committed().max(LEASE_ONLY) } else { 0 };
-                Some(Wait { term, after, free })
-            }
-            Pass::Void => return Err(Over::Killed),
-        };
-        self.output.add(&mut self.outs, wait);
-        Ok(())
+        Ok(self.output.settle(&mut self.outs, term, &net.gate)?)
     }
-}
-
-/// What the gate is asked for: [`LEASE_ONLY`] waits for no commit.
-fn offset(after: Offset) -> Offset {
-    if after == LEASE_ONLY { 0 } else { after }
 }
 
 fn limits(config: &Config, authenticated: bool) -> Limits {

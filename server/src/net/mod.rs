@@ -11,7 +11,7 @@ mod beside;
 mod connection;
 mod forward;
 mod listener;
-mod output;
+pub(crate) mod output;
 mod workers;
 
 use std::sync::Arc;

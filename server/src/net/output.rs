@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::mem;
+use std::task::Poll;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use crate::replication::gate::Term;
+use crate::replication::gate::{Gate, Pass, Term};
 use crate::resp::{Reply, encode};
-use crate::session::{Offset, Out};
+use crate::session::{LEASE_ONLY, Offset, Out};
 
 /// From this size on a bulk string is sent from where it is, without a copy.
 const SHARED_BYTES_MIN: usize = 16 * 1024;
@@ -36,6 +37,15 @@ pub struct Wait {
     pub free: Offset,
 }
 
+/// What waits must never be sent: whether what it says ever came to be is unknown, and unknown is not failed (trap 16).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Void;
+
+/// What the gate is asked for: [`LEASE_ONLY`] waits for no commit.
+pub fn offset(after: Offset) -> Offset {
+    if after == LEASE_ONLY { 0 } else { after }
+}
+
 /// Positions count all bytes of the connection since it began.
 #[derive(Debug, Default)]
 pub struct Output {
@@ -51,6 +61,44 @@ pub struct Output {
 }
 
 impl Output {
+    /// Add the replies of a batch that ran in `term`; those that may not leave yet wait.
+    pub fn settle(&mut self, outs: &mut Vec<Out>, term: Term, gate: &Gate) -> Result<(), Void> {
+        let after = outs.iter().map(|out| out.after).max().unwrap_or(0);
+        let pass = if after == 0 { Pass::Leave } else { gate.pass(term, offset(after)) };
+        let wait = match pass {
+            Pass::Leave => None,
+            Pass::Wait => {
+                let leads = gate.pass(term, 0) == Pass::Leave;
+                let free = if leads { gate.committed().max(LEASE_ONLY) } else { 0 };
+                Some(Wait { term, after, free })
+            }
+            Pass::Void => return Err(Void),
+        };
+        self.add(outs, wait);
+        Ok(())
+    }
+
+    /// Let go of what the gate lets leave; `ask` is asked about what is held, in order.
+    pub fn let_go(&mut self, mut ask: impl FnMut(Hold) -> Poll<Pass>) -> Result<(), Void> {
+        while let Some(hold) = self.held() {
+            match ask(hold) {
+                Poll::Ready(Pass::Leave) => self.release(),
+                #[cfg(feature = "simulate")]
+                Poll::Ready(Pass::Void) if crate::mutant::is_planted(16) => self.deny(),
+                Poll::Ready(Pass::Void) => return Err(Void),
+                Poll::Ready(Pass::Wait) | Poll::Pending => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// The defect of trap 16: an error takes the place of all that is not sent.
+    #[cfg(feature = "simulate")]
+    fn deny(&mut self) {
+        *self = Self::default();
+        self.add_raw(b"-READONLY You can't write against a read only replica.\r\n");
+    }
+
     /// Add replies; `outs` is left empty. Those from the first on that may not leave yet wait together: they are
     /// committed together.
     pub fn add(&mut self, outs: &mut Vec<Out>, wait: Option<Wait>) {
@@ -100,7 +148,7 @@ impl Output {
     }
 
     /// The first hold is over.
-    pub fn release(&mut self) {
+    fn release(&mut self) {
         self.holds.pop_front();
     }
 

@@ -83,10 +83,10 @@ impl Applier {
         if held || self.applied.position().offset >= target {
             return false;
         }
-        if let Err(error) = apply(&mut records.lock(), log, engine, &self.applied, target) {
-            super::fatal(&format!("can't apply the log: {error}"));
+        match apply(&mut records.lock(), log, engine, &self.applied, target) {
+            Ok(some) => some,
+            Err(error) => super::fatal(&format!("can't apply the log: {error}")),
         }
-        true
     }
 
     /// Apply on, up to here.
@@ -162,20 +162,22 @@ fn work(shared: &Shared, log: &Log, engine: &SharedEngine, applied: &Applied) {
             state.working = true;
             (applied.position().offset, state.target)
         };
-        if let Err(error) = apply(&mut records, log, engine, applied, target) {
-            super::fatal(&format!("can't apply the log at offset {from}: {error}"));
+        match apply(&mut records, log, engine, applied, target) {
+            Ok(true) => {}
+            Ok(false) => std::thread::sleep(FLUSHED_SOON),
+            Err(error) => super::fatal(&format!("can't apply the log at offset {from}: {error}")),
         }
     }
 }
 
-/// Apply some records, and say how far that came.
+/// Apply some records; false if what comes next is in memory still, where only what is written can be read.
 fn apply(
     records: &mut Option<Records>,
     log: &Log,
     engine: &SharedEngine,
     applied: &Applied,
     target: Offset,
-) -> Result<(), String> {
+) -> Result<bool, String> {
     let from = applied.position().offset;
     let mut reader = match records.take().filter(|records| records.position().offset == from) {
         Some(reader) => reader,
@@ -185,11 +187,13 @@ fn apply(
     let written = log.written();
     let Some(batch) = read_batch(&mut reader, target)? else {
         // The log was cut, beyond what is applied, since the reader was opened: another one is.
-        return Ok(());
+        return Ok(true);
     };
     let mut engine = engine.lock();
     for record in &batch {
-        engine.replay(record.time_ms, &record.payload).map_err(|error| error.to_string())?;
+        engine
+            .replay(record.time_ms, &record.payload, record.end.offset)
+            .map_err(|error| error.to_string())?;
         applied.set(record.end);
     }
     drop(engine);
@@ -197,12 +201,10 @@ fn apply(
         if written >= target {
             return Err(format!("records up to {target} are missing"));
         }
-        // They are in memory still: only what was written can be read.
         drop(log.flush());
-        std::thread::sleep(FLUSHED_SOON);
     }
     *records = Some(reader);
-    Ok(())
+    Ok(!batch.is_empty())
 }
 
 /// Some records up to `target`; `None` if the log was cut since the reader was opened.

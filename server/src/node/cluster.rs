@@ -113,7 +113,7 @@ fn needs(node: &Arc<Node>, config: &Config, events: mpsc::Sender<Event>) -> Need
 }
 
 /// The newest snapshot, from which the log always goes on; if there is none yet, one is taken. Many replicas share it.
-fn snapshot(node: &Node) -> Result<stream::Copy, String> {
+pub(super) fn snapshot(node: &Node) -> Result<stream::Copy, String> {
     // Those who come while one is taken wait for it.
     let _one = node.copying.lock();
     if let Some(copy) = newest(node)? {
@@ -136,7 +136,7 @@ fn snapshot(node: &Node) -> Result<stream::Copy, String> {
 }
 
 /// The newest snapshot, if the log goes on from it.
-pub(super) fn newest(node: &Node) -> Result<Option<stream::Copy>, String> {
+fn newest(node: &Node) -> Result<Option<stream::Copy>, String> {
     let snapshots = node.storage.lock().snapshots.clone();
     let newest = snapshots.newest().map_err(|error| error.to_string())?;
     let Some((info, keep)) = newest.and_then(|info| node.log.keep_from(info.offset).map(|keep| (info, keep)))
@@ -204,7 +204,7 @@ pub(super) fn birth(node: &Node, config: &Config, stands: Position, whole: bool)
         seed: crate::replication::meta::random_id()
             .ok()
             .and_then(|id| u128::from_str_radix(&id, 16).ok())
-            .unwrap_or_else(|| u128::from(super::seed())),
+            .unwrap_or_else(|| u128::from(crate::value::chance::number())),
     }
 }
 

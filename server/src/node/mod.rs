@@ -137,7 +137,14 @@ pub async fn run(mut config: Arc<Config>, loglevel: LogHandle) -> Result<(), Nod
     let (held, written) = (Held::default(), watch::Sender::new(0));
     let (storage, found) = open(&config, &held, &written)?;
     let workers = Workers::start(config.io_threads as usize).map_err(NodeError::Thread)?;
-    let node = Arc::new(build(&config, storage, written, loglevel, (workers, aside()?), seed()));
+    let node = Arc::new(build(
+        &config,
+        storage,
+        written,
+        loglevel,
+        (workers, aside()?),
+        crate::value::chance::number(),
+    ));
     let metrics = node.net.metrics.clone();
     metrics.health.set_unready("reading the data directory");
     {
@@ -375,9 +382,4 @@ fn turn(engine: &mut Engine, next: &mut Instant) -> Duration {
     let regular = next.saturating_duration_since(now);
     let deadline = engine.next_deadline().map(|at| at.saturating_sub(engine.keyspace.now));
     deadline.map_or(regular, |deadline| regular.min(Duration::from_millis(deadline)))
-}
-
-fn seed() -> u64 {
-    use std::hash::{BuildHasher as _, Hasher as _};
-    std::hash::RandomState::new().build_hasher().finish()
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::driver::{Driver, TICK};
 use super::{fatal, loading, recovery, status};
 use crate::replication::history::History;
-use crate::replication::log::{Fsync, LogError};
+use crate::replication::log::{Fsync, LogError, RawError};
 use crate::replication::member::{Memory, Stamp};
 use crate::replication::meta::{Meta, Unsynced};
 use crate::replication::position::{Epoch, Offset, Position};
@@ -20,6 +20,9 @@ use crate::replication::wire::{self, Body, Frame, Hello};
 
 /// What takes longer is worth a line: a failover waits for it.
 const SLOW: Duration = Duration::from_millis(100);
+
+/// The planted defect of trap 23: who is further behind than this is copied to, whatever the log holds.
+const SLOW_BYTES_PLANTED: Offset = 4096;
 
 impl Driver {
     /// What this node's log holds, for a leader to compare with its own.
@@ -63,21 +66,26 @@ impl Driver {
         let mine = self.history();
         let shared = mine.shared_with(theirs).and_then(|offset| self.node.log.position_at(offset).ok());
         // Where the other log ends its checksum is known here; elsewhere the other side compares.
+        let blind = crate::mutant::is_planted(12) || crate::mutant::is_planted(10);
+        let shared =
+            shared.filter(|shared| blind || shared.offset != theirs.end.offset || *shared == theirs.end);
         let shared = shared.filter(|shared| {
-            crate::mutant::is_planted(12)
-                || crate::mutant::is_planted(10)
-                || shared.offset != theirs.end.offset
-                || *shared == theirs.end
+            !crate::mutant::is_planted(23) || mine.end.offset - shared.offset < SLOW_BYTES_PLANTED
         });
         self.state.follow_up.push_back(Event::Compared { connection, shared });
     }
 
     pub(super) fn append(&mut self, bytes: &Bytes) {
         let log = &self.node.log;
-        if let Err(error) = log.append_raw(log.next_raw(), bytes) {
-            tracing::warn!(%error, "what the leader sent does not fit this log");
-            self.state.follow_up.push_back(Event::Rejected);
-        }
+        let refused = match log.append_raw(log.next_raw(), bytes) {
+            Ok(_) => return,
+            Err(RawError::Full) => Event::NoRoom,
+            Err(error) => {
+                tracing::warn!(%error, "what the leader sent does not fit this log");
+                Event::Rejected
+            }
+        };
+        self.state.follow_up.push_back(refused);
     }
 
     pub(super) fn truncate(&mut self, to: Position) {
@@ -132,8 +140,18 @@ impl Driver {
         tracing::info!(%position, bytes, "receiving a full copy");
         self.node.net.metrics.full_copies.add(1);
         self.state.copy_at = 0;
+        if crate::mutant::is_planted(26) {
+            self.forget_the_old();
+        }
         let receiver = self.node.storage.lock().snapshots.receive();
         self.state.copy = receiver.map_err(|error| tracing::error!(%error, "can't receive a copy")).ok();
+    }
+
+    /// The planted defect of trap 26: the old copy goes before the new one is whole.
+    fn forget_the_old(&mut self) {
+        let storage = self.node.storage.lock();
+        drop(self.node.log.reset(Position::START));
+        drop(storage.snapshots.remove_before(Offset::MAX));
     }
 
     pub(super) fn copy_chunk(&mut self, bytes: &Bytes) {
@@ -195,10 +213,11 @@ impl Driver {
         let _wanted = self.node.net.desk.want();
         self.node.log.forget_partial();
         (self.node.net.flush)();
+        // First: what the tail tells of waits for its commit.
+        self.node.net.gate.begin_term();
         self.applier.finish(self.node.log.end_offset());
         self.applier.hold();
         self.node.epoch.store(epoch, Ordering::Release);
-        self.node.net.gate.begin_term();
         self.state.leading = true;
         self.state.writable = false;
         self.state.attached = true;

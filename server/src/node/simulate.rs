@@ -26,6 +26,7 @@ use crate::replication::storage::{Storage, Surroundings};
 
 pub use super::outside::Outside;
 pub use super::snapshots::TakeError;
+pub use crate::net::output::{Output, Void, offset};
 
 /// Why a simulated process ended: the payload of an unwinding that the simulator catches.
 pub struct Ended(pub String);
@@ -124,8 +125,8 @@ impl Simulated {
     }
 
     /// The snapshot that a copy is made of.
-    pub fn copy(&self) -> Result<Option<crate::replication::stream::Copy>, String> {
-        cluster::newest(&self.node)
+    pub fn copy(&self) -> Result<crate::replication::stream::Copy, String> {
+        cluster::snapshot(&self.node)
     }
 
     fn position(&self) -> Position {
@@ -142,6 +143,11 @@ impl Simulated {
 
     pub fn log(&self) -> &Log {
         &self.node.log
+    }
+
+    /// Whether clients wait in a blocking command.
+    pub fn waits(&self) -> bool {
+        self.engine().clients.iter().any(|client| client.blocked.is_some())
     }
 
     pub fn status(&self) -> Status {

@@ -447,6 +447,11 @@ impl Follower {
         self.drop_link(now.plus(RETRY), out);
     }
 
+    /// The disk is full: the leader does without this node for a while.
+    pub fn no_room(&mut self, now: Time, common: &Common, out: &mut Vec<Action>) {
+        self.drop_link(now.plus(common.settings.lease), out);
+    }
+
     /// The leader of the link is one of the past.
     pub fn outdated(&mut self, now: Time, out: &mut Vec<Action>) {
         self.drop_link(now.plus(RETRY), out);

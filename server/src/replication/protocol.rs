@@ -85,6 +85,8 @@ pub enum Event {
     },
     /// Bytes that were ordered to be appended do not fit.
     Rejected,
+    /// There is no room on the disk for them.
+    NoRoom,
     /// Answers `Compare`: the last position that both logs share, if both still reach it and checksums agree.
     Compared {
         connection: ConnectionId,

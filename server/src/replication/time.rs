@@ -10,14 +10,14 @@ pub struct Time(u64);
 
 #[cfg(feature = "simulate")]
 thread_local! {
-    static SIMULATED: std::cell::Cell<Option<Time>> = const { std::cell::Cell::new(None) };
+    static SIMULATED: std::cell::Cell<Option<(Time, Time)>> = const { std::cell::Cell::new(None) };
 }
 
 impl Time {
-    /// What this thread's clock shows from now on.
+    /// What this thread's clock shows from now on, and what one shows that stands still while the machine is suspended.
     #[cfg(feature = "simulate")]
-    pub fn pretend(self) {
-        SIMULATED.set(Some(self));
+    pub fn pretend(self, awake: Self) {
+        SIMULATED.set(Some((self, awake)));
     }
 
     pub const ZERO: Self = Self(0);
@@ -34,8 +34,8 @@ impl Time {
     /// Reads CLOCK_BOOTTIME: it keeps counting while the machine is suspended, as a lease must.
     pub fn now() -> Self {
         #[cfg(feature = "simulate")]
-        if let Some(now) = SIMULATED.get() {
-            return now;
+        if let Some((now, awake)) = SIMULATED.get() {
+            return if crate::mutant::is_planted(2) { awake } else { now };
         }
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
         Self((now.tv_sec as u64).saturating_mul(1_000_000_000).saturating_add(now.tv_nsec as u64))

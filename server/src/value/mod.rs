@@ -2,6 +2,7 @@
 //!
 //! Deliberately absent: keys, expiry, replies, options of commands.
 
+pub mod chance;
 mod digest;
 mod extended;
 pub mod float;

@@ -48,8 +48,14 @@ impl Client {
     }
 
     pub fn answer(&mut self) -> io::Result<Answer> {
+        Answer::read(&mut self.0)
+    }
+}
+
+impl Answer {
+    pub fn read(from: &mut impl BufRead) -> io::Result<Self> {
         let mut line = String::new();
-        if self.0.read_line(&mut line)? == 0 {
+        if from.read_line(&mut line)? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let (kind, rest) = line.trim_end().split_at(1);
@@ -61,12 +67,12 @@ impl Client {
             "$" if number()? < 0 => Answer::Bulk(None),
             "$" => {
                 let mut bytes = vec![0; number()? as usize + 2];
-                self.0.read_exact(&mut bytes)?;
+                from.read_exact(&mut bytes)?;
                 bytes.truncate(bytes.len() - 2);
                 Answer::Bulk(Some(String::from_utf8_lossy(&bytes).into_owned()))
             }
             "*" if number()? < 0 => Answer::Array(None),
-            "*" => Answer::Array(Some((0..number()?).map(|_| self.answer()).collect::<io::Result<_>>()?)),
+            "*" => Answer::Array(Some((0..number()?).map(|_| Self::read(from)).collect::<io::Result<_>>()?)),
             other => return Err(io::Error::other(format!("unknown reply type {other}"))),
         })
     }

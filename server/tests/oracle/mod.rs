@@ -241,7 +241,7 @@ impl Ours {
 
     pub fn replay(&mut self, records: &[(u64, Vec<u8>)]) {
         for (time_ms, payload) in records {
-            self.engine.replay(*time_ms, payload).expect("records can be replayed");
+            self.engine.replay(*time_ms, payload, 0).expect("records can be replayed");
         }
     }
 

@@ -3,39 +3,35 @@
 use std::collections::BTreeSet;
 
 use botellier_e2e::history::linear::{Operation, Reply, Step};
-use botellier_server::replication::gate::{Pass, Term};
-use botellier_server::resp::{self, Batch};
-use botellier_server::session::{ClientId, LEASE_ONLY, Offset, Out};
 
-use crate::rng::Rng;
+use crate::client::Answer;
+use crate::lines::{Line, Over};
+use crate::wishes::{NEWS, Wish, replies};
 use crate::world::{Item, MS, World};
 
 /// A client gives up after this.
 const PATIENCE: u64 = 2_000 * MS;
-/// Operations after which other keys are used, so that no history of one key grows long.
-const OPERATIONS_PER_KEY: u64 = 60;
 
 #[derive(Default)]
 pub struct Caller {
-    connection: Option<Connection>,
+    line: Option<Line>,
     pending: Option<Pending>,
+    /// Hears of the news instead of asking.
+    listens: bool,
 }
 
-#[derive(Clone, Copy)]
-struct Connection {
-    host: usize,
-    generation: u64,
-    client: ClientId,
+impl Caller {
+    pub fn listener() -> Self {
+        Self { listens: true, ..Self::default() }
+    }
 }
 
 struct Pending {
-    steps: Vec<Step>,
+    number: u64,
+    host: usize,
+    wish: Wish,
     invoked: u64,
-    outs: Vec<Out>,
-    /// How many replies there will be.
-    expected: usize,
-    term: Term,
-    transaction: bool,
+    answers: Vec<Answer>,
 }
 
 /// What became of an operation.
@@ -46,97 +42,9 @@ enum Fate {
     Unknown,
 }
 
-fn choose(rng: &mut Rng, count: u64) -> Vec<Step> {
-    let turn = count / OPERATIONS_PER_KEY;
-    let value = count.to_string();
-    let key = |kind: &str| format!("{kind}:{turn}");
-    let register = |rng: &mut Rng| format!("register-{}:{turn}", rng.below(2));
-    let write_or_read = rng.percent(50);
-    match rng.below(6) {
-        0 if write_or_read => vec![Step::Set(register(rng), value)],
-        0 => vec![Step::Get(register(rng))],
-        1 if write_or_read => vec![Step::Increment(key("counter"))],
-        1 => vec![Step::Get(key("counter"))],
-        2 if write_or_read => vec![Step::Push(key("list"), value)],
-        2 => vec![Step::Range(key("list"))],
-        3 if write_or_read => vec![Step::Push(key("queue"), value)],
-        3 => vec![Step::Pop(key("queue"))],
-        4 => match rng.below(3) {
-            0 => vec![Step::Members(key("set"))],
-            1 => vec![Step::Add(key("set"), rng.below(4).to_string())],
-            _ => vec![Step::Remove(key("set"), rng.below(4).to_string())],
-        },
-        _ if write_or_read => {
-            vec![
-                Step::Set(format!("pair-0:{turn}"), value.clone()),
-                Step::Set(format!("pair-1:{turn}"), value),
-            ]
-        }
-        _ => vec![Step::Get(format!("pair-0:{turn}")), Step::Get(format!("pair-1:{turn}"))],
-    }
-}
-
-fn words(step: &Step, blocking: bool) -> Vec<&str> {
-    match step {
-        Step::Get(key) => vec!["GET", key],
-        Step::Set(key, value) => vec!["SET", key, value],
-        Step::Increment(key) => vec!["INCR", key],
-        Step::Push(key, value) => vec!["RPUSH", key, value],
-        Step::Pop(key) if blocking => vec!["BLPOP", key, "0.5"],
-        Step::Pop(key) => vec!["LPOP", key],
-        Step::Range(key) => vec!["LRANGE", key, "0", "-1"],
-        Step::Add(key, member) => vec!["SADD", key, member],
-        Step::Remove(key, member) => vec!["SREM", key, member],
-        Step::Members(key) => vec!["SMEMBERS", key],
-        Step::Delete(key) => vec!["DEL", key],
-    }
-}
-
-fn text(reply: &resp::Reply) -> Option<String> {
-    match reply {
-        resp::Reply::Bulk(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
-        resp::Reply::BulkInt(number) => Some(number.to_string()),
-        _ => None,
-    }
-}
-
-/// `None`: an error.
-fn understand(step: &Step, reply: &resp::Reply) -> Option<Reply> {
-    if matches!(reply, resp::Reply::Error(_)) {
-        return None;
-    }
-    let texts = |replies: &[resp::Reply]| replies.iter().filter_map(text).collect::<Vec<_>>();
-    Some(match (step, reply) {
-        (Step::Set(..), _) => Reply::Done,
-        (Step::Pop(_), resp::Reply::Array(pair)) => Reply::Text(pair.last().and_then(text)),
-        (Step::Get(_) | Step::Pop(_), reply) => Reply::Text(text(reply)),
-        (Step::Range(_), resp::Reply::Array(elements)) => Reply::List(texts(elements)),
-        (_, resp::Reply::Array(members) | resp::Reply::Set(members)) => {
-            Reply::Set(texts(members).into_iter().collect::<BTreeSet<_>>())
-        }
-        (_, resp::Reply::Int(number)) => Reply::Number(*number),
-        (step, reply) => unreachable!("{step:?} is not answered by {reply:?}"),
-    })
-}
-
-/// What the gate is asked for.
-fn offset(after: Offset) -> Offset {
-    if after == LEASE_ONLY { 0 } else { after }
-}
-
 impl Pending {
     fn fate(&self) -> Fate {
-        let replies = if self.transaction {
-            match self.outs.last().map(|out| &out.reply) {
-                Some(resp::Reply::Array(replies)) => replies.iter().collect(),
-                _ => return Fate::Refused,
-            }
-        } else {
-            self.outs.iter().map(|out| &out.reply).collect::<Vec<_>>()
-        };
-        let understood: Option<Vec<Reply>> =
-            self.steps.iter().zip(replies).map(|(step, reply)| understand(step, reply)).collect();
-        understood.map_or(Fate::Refused, Fate::Answered)
+        replies(&self.wish.steps, &self.answers).map_or(Fate::Refused, Fate::Answered)
     }
 }
 
@@ -145,6 +53,10 @@ impl World {
     pub fn call(&mut self, caller: usize) {
         let pause = self.rng.between(2, 60) * MS;
         self.after(pause, Item::Call(caller));
+        if self.callers[caller].listens {
+            self.listen(caller);
+            return;
+        }
         if let Some(pending) = &self.callers[caller].pending {
             if self.now > pending.invoked + PATIENCE {
                 self.give_up(caller);
@@ -155,66 +67,93 @@ impl World {
             return;
         }
         self.next_operation += 1;
-        let steps = choose(&mut self.rng, self.next_operation);
+        let wish = Wish::choose(&mut self.rng, self.next_operation);
         let any = self.rng.below(self.hosts.len() as u64) as usize;
-        let host = if self.rng.percent(80) { self.leading().unwrap_or(any) } else { any };
-        self.ask(caller, host, steps);
+        // Clients stay where they are, look for who leads, or try their luck.
+        let host = match (self.rng.below(10), &self.callers[caller].line) {
+            (0..5, Some(line)) => line.host,
+            (0..9, _) => self.leading().unwrap_or(any),
+            _ => any,
+        };
+        self.ask(caller, host, wish);
     }
 
-    /// Asks this node, if it runs.
-    pub fn ask(&mut self, caller: usize, host: usize, steps: Vec<Step>) {
-        let it = &self.hosts[host];
-        if it.paused_until > self.now || it.process.is_none() {
+    /// Asks this node, if it runs; a paused one finds it when it wakes.
+    pub fn ask(&mut self, caller: usize, host: usize, wish: Wish) {
+        if self.hosts[host].process.is_none() {
+            self.disconnect(caller);
             return;
         }
-        let (generation, wall_ms) = (it.generation, it.wall_ms(self.now));
-        let connected = self.callers[caller]
-            .connection
-            .filter(|connection| connection.host == host && connection.generation == generation)
-            .map(|connection| connection.client);
-        if connected.is_none() {
+        let number = self.next_operation;
+        let pending = Pending { number, host, wish, invoked: self.now, answers: Vec::new() };
+        self.callers[caller].pending = Some(pending);
+        let generation = self.hosts[host].generation;
+        self.reach(caller, host, generation, number);
+    }
+
+    /// The requests are there.
+    pub fn reach(&mut self, caller: usize, host: usize, generation: u64, number: u64) {
+        if !self.alive(host, generation)
+            || self.postpone(host, Item::Reach { caller, host, generation, number })
+        {
+            return;
+        }
+        // Whoever gave up meanwhile has closed the connection: what it sent is not read any more.
+        if self.callers[caller].pending.as_ref().is_none_or(|pending| pending.number != number) {
+            return;
+        }
+        let here = |line: &Line| line.host == host && line.generation == generation;
+        if !self.callers[caller].line.as_ref().is_some_and(here) {
             self.disconnect(caller);
         }
-        let transaction = steps.len() > 1;
-        let blocking = !transaction && self.rng.percent(30);
-        let mut requests: Vec<Vec<&str>> = steps.iter().map(|step| words(step, blocking)).collect();
-        if transaction {
-            requests.insert(0, vec!["MULTI"]);
-            requests.push(vec!["EXEC"]);
-        }
-        let batches: Vec<Batch> = requests.iter().map(|words| Batch::of(words)).collect();
-        let expected = batches.len();
-        let mut begun = None;
+        let wall_ms = self.hosts[host].wall_ms(self.now);
+        let Caller { line, pending, .. } = &mut self.callers[caller];
+        let (mut used, Some(pending)) = (line.take(), pending.take()) else { return };
+        let mut done = None;
         self.with_quietly(host, |process| {
-            let mut engine = process.engine();
-            let client = connected
-                .filter(|client| engine.clients.get(*client).is_some_and(|client| !client.killed))
-                .unwrap_or_else(|| engine.connect("10.0.0.1:1".into(), "10.0.0.2:6379".into()));
-            let leads = engine.server.status.role.leads();
-            for batch in &batches {
-                engine.execute(client, batch, 0, wall_ms);
-            }
-            drop(engine);
-            begun = Some((client, process.gate().term(), leads));
+            let line = used.get_or_insert_with(|| Line::open(host, generation, process));
+            done = Some(line.execute(process, &pending.wish.requests, wall_ms));
         });
-        let Some((client, term, leads)) = begun else {
+        match done {
+            Some(Ok(leads)) => {
+                let it = &mut self.callers[caller];
+                it.line = used;
+                // What followers show may be old, and says nothing.
+                if leads {
+                    it.pending = Some(pending);
+                } else {
+                    self.disconnect(caller);
+                }
+            }
+            Some(Err(Over)) => {
+                if let (Some(line), Some(process)) = (used, &self.hosts[host].process) {
+                    line.close(process);
+                }
+            }
             // The process ended by it.
-            let operation = Operation { client: caller, invoked: self.now, returned: None, steps };
-            self.history.push(operation);
-            return;
-        };
-        self.callers[caller].connection = Some(Connection { host, generation, client });
-        // What followers show may be old.
-        if leads {
-            let invoked = self.now;
-            let outs = Vec::new();
-            self.callers[caller].pending =
-                Some(Pending { steps, invoked, outs, expected, term, transaction });
-        } else {
-            self.disconnect(caller);
+            None => self.finish(caller, pending, Fate::Unknown),
         }
         let delay = self.rng.below(2 * MS);
         self.after(delay, Item::Flush(host, generation));
+    }
+
+    /// Listens at some node that runs, if it does not yet.
+    fn listen(&mut self, caller: usize) {
+        let host = self.rng.below(self.hosts.len() as u64) as usize;
+        let it = &self.hosts[host];
+        if self.callers[caller].line.is_some() || it.process.is_none() || it.paused_until > self.now {
+            return;
+        }
+        let (generation, wall_ms) = (it.generation, it.wall_ms(self.now));
+        let mut line = None;
+        self.with_quietly(host, |process| {
+            let mut opened = Line::open(host, generation, process);
+            let subscribe = [vec!["SUBSCRIBE".to_owned(), NEWS.to_owned()]];
+            if opened.execute(process, &subscribe, wall_ms).is_ok() {
+                line = Some(opened);
+            }
+        });
+        self.callers[caller].line = line;
     }
 
     /// Replies leave as the gate lets them.
@@ -228,34 +167,41 @@ impl World {
     }
 
     fn release_one(&mut self, host: usize, caller: usize) {
-        let Some(connection) = self.callers[caller].connection.filter(|connection| connection.host == host)
-        else {
+        let it = &mut self.callers[caller];
+        let Some(line) = it.line.as_mut().filter(|line| line.host == host) else { return };
+        let Some(process) = &self.hosts[host].process else { return };
+        if line.generation != self.hosts[host].generation {
             return;
-        };
-        let Some(mut pending) = self.callers[caller].pending.take() else { return };
-        let it = &self.hosts[host];
-        let Some(process) = it.process.as_ref().filter(|_| it.generation == connection.generation) else {
-            return self.finish(caller, pending, Fate::Unknown);
-        };
-        let mut outs = Vec::new();
-        let mut engine = process.engine();
-        engine.output(connection.client, &mut outs);
-        let killed =
-            engine.clients.get(connection.client).is_none_or(|client| client.killed || client.closing);
-        drop(engine);
-        pending.outs.extend(outs);
-        if killed {
-            return self.finish(caller, pending, Fate::Unknown);
         }
-        let after = pending.outs.iter().map(|out| out.after).max().unwrap_or(0);
-        let pass = if after == 0 { Pass::Leave } else { process.gate().pass(pending.term, offset(after)) };
-        match pass {
-            Pass::Void => self.finish(caller, pending, Fate::Unknown),
-            Pass::Leave if pending.outs.len() >= pending.expected => {
-                let fate = pending.fate();
-                self.finish(caller, pending, fate);
+        match line.look(process) {
+            Ok(answers) if it.listens => self.hear(&answers),
+            Ok(answers) => {
+                let Some(pending) = &mut it.pending else { return };
+                pending.answers.extend(answers);
+                if pending.answers.len() >= pending.wish.requests.len() {
+                    let Some(pending) = it.pending.take() else { return };
+                    let fate = pending.fate();
+                    self.finish(caller, pending, fate);
+                }
             }
-            Pass::Leave | Pass::Wait => self.callers[caller].pending = Some(pending),
+            Err(Over) => {
+                if let Some(pending) = it.pending.take() {
+                    self.finish(caller, pending, Fate::Unknown);
+                }
+                self.disconnect(caller);
+            }
+        }
+    }
+
+    /// Whoever hears of a write knows that it happened.
+    fn hear(&mut self, answers: &[Answer]) {
+        for answer in answers {
+            if let Answer::Array(Some(message)) = answer
+                && let [kind, _, value] = &message[..]
+                && let (Some("message"), Some(value)) = (kind.text(), value.text())
+            {
+                self.news.entry(value.to_owned()).or_insert(self.now);
+            }
         }
     }
 
@@ -272,8 +218,11 @@ impl World {
             self.answered += 1;
             self.answered_after_healing |= self.healing;
         }
-        let Pending { steps, invoked, .. } = pending;
-        let operation = Operation { client: caller, invoked, returned, steps };
+        let Pending { wish, invoked, .. } = pending;
+        if wish.steps.is_empty() {
+            return;
+        }
+        let operation = Operation { client: caller, invoked, returned, steps: wish.steps };
         self.tell(|| format!("client: {operation}"));
         self.history.push(operation);
     }
@@ -287,18 +236,19 @@ impl World {
     /// The process is gone, and with it its connections.
     pub fn hang_up(&mut self, host: usize) {
         for caller in 0..self.callers.len() {
-            if self.callers[caller].connection.is_some_and(|connection| connection.host == host) {
+            let it = &self.callers[caller];
+            if it.pending.as_ref().is_some_and(|pending| pending.host == host) {
                 self.give_up(caller);
-                self.callers[caller].connection = None;
             }
+            self.callers[caller].line.take_if(|line| line.host == host);
         }
     }
 
     fn disconnect(&mut self, caller: usize) {
-        let Some(connection) = self.callers[caller].connection.take() else { return };
-        let it = &self.hosts[connection.host];
-        if let Some(process) = it.process.as_ref().filter(|_| it.generation == connection.generation) {
-            process.engine().disconnect(connection.client);
+        let Some(line) = self.callers[caller].line.take() else { return };
+        let it = &self.hosts[line.host];
+        if let Some(process) = it.process.as_ref().filter(|_| it.generation == line.generation) {
+            line.close(process);
         }
     }
 
@@ -322,7 +272,28 @@ impl World {
         for step in steps {
             let caller = self.callers.len();
             self.callers.push(Caller::default());
-            self.ask(caller, leader, vec![step]);
+            let wish = Wish::judged(vec![step], &mut self.rng);
+            self.ask(caller, leader, wish);
         }
+    }
+
+    /// The history as it is judged: what was heard of had happened by then.
+    pub fn told_history(&self) -> Result<Vec<Operation>, String> {
+        let value = |operation: &Operation| match operation.steps.first() {
+            Some(Step::Set(_, value)) if operation.steps.len() > 1 => Some(value.clone()),
+            _ => None,
+        };
+        let told: BTreeSet<String> = self.history.iter().filter_map(value).collect();
+        if let Some(value) = self.news.keys().find(|value| !told.contains(*value)) {
+            return Err(format!("a transaction that was refused told of {value}"));
+        }
+        let mut history = self.history.clone();
+        for operation in &mut history {
+            let Some(heard) = value(operation).and_then(|value| self.news.get(&value)) else { continue };
+            let done = || (*heard, operation.steps.iter().map(|_| Reply::Done).collect());
+            let (returned, replies) = operation.returned.take().unwrap_or_else(done);
+            operation.returned = Some((returned.min(*heard), replies));
+        }
+        Ok(history)
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::rng::Rng;
 use crate::world::{Item, MS, Undo, World};
+use botellier_server::metrics::heap;
 use botellier_server::replication::log::memory::{Crash, MemoryDisk};
 use botellier_server::replication::member::{Config, NodeInfo};
 use botellier_server::replication::protocol::{Event, HandoverRequest, RegistryEvent, WriteOutcome};
@@ -22,9 +23,19 @@ pub enum Kind {
     Handover,
     Trim,
     BadDisk,
+    FullDisk,
+    /// The whole machine stands still, and one of its clocks with it.
+    Suspend,
+    /// Whoever has just begun to lead is hit.
+    Ambush,
+    /// A session ends although its node is well.
+    ZooExpire,
+    ClockStep,
+    /// Memory is short for a moment.
+    Press,
 }
 
-const KINDS: [Kind; 13] = [
+const KINDS: [Kind; 19] = [
     Kind::Kill,
     Kind::Power,
     Kind::EmptyDisk,
@@ -38,10 +49,22 @@ const KINDS: [Kind; 13] = [
     Kind::Handover,
     Kind::Trim,
     Kind::BadDisk,
+    Kind::FullDisk,
+    Kind::Suspend,
+    Kind::Ambush,
+    Kind::ZooExpire,
+    Kind::ClockStep,
+    Kind::Press,
 ];
+
+/// What must not make a pair that stays together change its roles (rule 9).
+const REGISTRY_ONLY: [Kind; 3] = [Kind::ZooCut, Kind::ZooDown, Kind::ZooExpire];
 
 /// Each run has some of them: rare mixes come up sooner than if all were there always.
 pub fn choose(rng: &mut Rng) -> Vec<Kind> {
+    if rng.percent(5) {
+        return REGISTRY_ONLY.to_vec();
+    }
     let share = rng.between(20, 90);
     let mut kinds: Vec<Kind> = KINDS.into_iter().filter(|_| rng.percent(share)).collect();
     // Empty nodes that meet an empty registry form a new cluster: nothing they could know tells them not to.
@@ -62,7 +85,7 @@ impl World {
         }
         let pause = self.rng.between(self.pace / 4, self.pace * 2);
         self.after(pause, Item::Fault);
-        if self.faults.is_empty() {
+        if self.faults.is_empty() || self.faults == REGISTRY_ONLY && !self.starts_settled() {
             return;
         }
         let kind = self.faults[self.rng.below(self.faults.len() as u64) as usize];
@@ -120,7 +143,84 @@ impl World {
             Kind::Handover => self.handover(host),
             Kind::Trim => self.trim(host),
             Kind::BadDisk => self.bad_disk(host),
+            Kind::FullDisk => self.full_disk(host),
+            Kind::Suspend => {
+                let length = self.rng.between(100, 3_000) * MS;
+                let it = &mut self.hosts[host];
+                it.paused_until = it.paused_until.max(self.now + length);
+                it.suspended_since.get_or_insert(self.now);
+                let until = it.paused_until;
+                self.at(until, Item::Wake(host));
+            }
+            // Laid when somebody begins to lead.
+            Kind::Ambush => {}
+            Kind::ZooExpire => {
+                let id = self.hosts[host].id.clone();
+                if self.zoo.nodes.remove(&id).is_some() {
+                    self.zoo_watch(true);
+                    let notice = self.rng.below(2_000) * MS;
+                    let link = self.hosts[host].zoo_link;
+                    self.hosts[host].zoo_connected = false;
+                    self.after(notice, Item::ZooLost { host, link });
+                }
+            }
+            Kind::ClockStep => {
+                let step = self.rng.below(20_000) as i64 - 10_000;
+                self.hosts[host].skew_ms += step;
+            }
+            Kind::Press => {
+                let looks = self.rng.below(12) as u32;
+                let wall_ms = self.hosts[host].wall_ms(self.now);
+                self.with(host, |process| {
+                    heap::press(looks);
+                    process.engine().tick(wall_ms);
+                    heap::press(0);
+                    process.flush();
+                });
+            }
         }
+    }
+
+    /// Whether there is a pair that answers; its roles are remembered.
+    fn starts_settled(&mut self) -> bool {
+        if self.settled_epoch.is_none()
+            && self.answered > 0
+            && self.zoo.config.as_ref().is_some_and(|(config, _)| config.synced.is_some())
+        {
+            (self.settled_epoch, self.settled_leader) = (Some(self.epoch), self.leading());
+        }
+        self.settled_epoch.is_some()
+    }
+
+    /// Somebody begins to lead: just then it may be hit.
+    pub fn lay_ambush(&mut self, host: usize) {
+        if self.faults.contains(&Kind::Ambush) && !self.healing && self.rng.percent(40) {
+            let (delay, generation) = (self.rng.below(60 * MS), self.hosts[host].generation);
+            self.after(delay, Item::Ambush(host, generation));
+        }
+    }
+
+    pub fn ambush(&mut self, host: usize) {
+        self.tell(|| format!("-- an ambush n{host}"));
+        match self.rng.below(4) {
+            0 => self.kill(host, None),
+            1 => self.power(host),
+            2 => self.isolate(host),
+            _ => {
+                let length = self.rng.between(20, 1_500) * MS;
+                self.hosts[host].paused_until = self.hosts[host].paused_until.max(self.now + length);
+            }
+        }
+    }
+
+    fn full_disk(&mut self, host: usize) {
+        let used: u64 = self.hosts[host].disk.files().iter().map(|(_, bytes)| *bytes as u64).sum();
+        let room = self.rng.below(2_000);
+        let it = &mut self.hosts[host];
+        it.disk.limit_bytes(used + room);
+        it.fills += 1;
+        let (length, fills) = (self.rng.between(50, 2_000) * MS, self.hosts[host].fills);
+        self.after(length, Item::Undo(Undo::FullDisk(host, fills)));
     }
 
     fn isolate(&mut self, host: usize) {
@@ -202,6 +302,11 @@ impl World {
             Undo::ZooCut(host) => self.hosts[*host].zoo_cut = self.hosts[*host].zoo_cut.saturating_sub(1),
             Undo::ZooDown => self.zoo.down = false,
             Undo::BadDisk(host) => self.kill(*host, Some(Crash::Machine)),
+            Undo::FullDisk(host, fills) => {
+                if self.hosts[*host].fills == *fills {
+                    self.hosts[*host].disk.limit_bytes(u64::MAX);
+                }
+            }
         }
     }
 
@@ -213,6 +318,7 @@ impl World {
         }
         for host in 0..self.hosts.len() {
             self.hosts[host].zoo_cut = 0;
+            self.hosts[host].disk.limit_bytes(u64::MAX);
             self.after(100 * MS, Item::Restart(host));
         }
     }

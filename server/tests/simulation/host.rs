@@ -100,6 +100,8 @@ pub struct Host {
     /// Counts the disks that this node has had.
     pub disks: u64,
     boots: u64,
+    /// How often its disk was full.
+    pub fills: u64,
     /// What is known of it from outside, also when no process runs.
     pub config: Option<member::Config>,
     pub whole: bool,
@@ -112,14 +114,25 @@ pub struct Host {
     /// The clock: parts per thousand of drift, and where it started.
     drift: i64,
     start: u64,
+    /// How long its machine was suspended in all, and since when it is.
+    pub suspended: u64,
+    pub suspended_since: Option<u64>,
     /// Wall clock: milliseconds ahead of the true time.
-    skew_ms: u64,
+    pub skew_ms: i64,
+    /// What the last process left behind.
+    pub left: Option<Left>,
     pub zoo_cut: u32,
     pub zoo_link: u64,
     pub zoo_connected: bool,
     pub zoo_last: u64,
     pub zoo_flying: Vec<String>,
     pub session: u64,
+}
+
+/// What a process left behind when only it ended.
+pub struct Left {
+    pub written: Offset,
+    pub disks: u64,
 }
 
 struct Stream {
@@ -142,6 +155,7 @@ impl Host {
             disk: MemoryDisk::new(rng.next()),
             disks: 1,
             boots: 1,
+            fills: 0,
             config: None,
             whole: true,
             orders: Orders::default(),
@@ -151,7 +165,10 @@ impl Host {
             waking: false,
             drift: rng.below(41) as i64 - 20,
             start: rng.below(1_000_000 * MS),
-            skew_ms: rng.below(2_000),
+            suspended: 0,
+            suspended_since: None,
+            skew_ms: rng.below(2_000) as i64,
+            left: None,
             zoo_cut: 0,
             zoo_link: 0,
             zoo_connected: false,
@@ -161,12 +178,24 @@ impl Host {
         }
     }
 
-    pub fn clock(&self, now: u64) -> Time {
+    fn clock(&self, now: u64) -> Time {
         Time::from_nanos(self.start + (now as i64 + now as i64 / 1000 * self.drift) as u64)
     }
 
+    /// Its machine goes on.
+    pub fn resume(&mut self, now: u64) {
+        if let Some(since) = self.suspended_since.take() {
+            self.suspended += now - since;
+        }
+    }
+
+    /// This thread is this node's now.
+    fn pretend(&self, now: u64) {
+        self.clock(now).pretend(self.clock(now.saturating_sub(self.suspended)));
+    }
+
     pub fn wall_ms(&self, now: u64) -> u64 {
-        1_700_000_000_000 + self.skew_ms + now / MS
+        (1_700_000_000_000 + self.skew_ms + (now / MS) as i64) as u64
     }
 
     pub fn incarnation(&self) -> String {
@@ -192,15 +221,21 @@ impl World {
         it.generation += 1;
         it.streams.clear();
         it.orders.lock().clear();
-        it.clock(self.now).pretend();
+        it.pretend(self.now);
         let outside = Box::new(Recorder(it.orders.clone()));
         match caught(|| Simulated::start(given, outside)) {
             Ok(Ok(process)) => it.process = Some(process),
+            Ok(Err(error)) if error.to_string().contains("no storage space") => {
+                self.tell(|| format!("n{host} does not start: {error}"));
+                self.after(200 * MS, Item::Restart(host));
+                return;
+            }
             Ok(Err(error)) => self.failed = Some(format!("n{host} does not start: {error}")),
             Err(why) => self.failed = Some(format!("n{host} does not start: {}", why.0)),
         }
         let generation = self.hosts[host].generation;
         self.tell(|| format!("n{host} starts, log at {}", self.describe_log(host)));
+        self.compare_with_left(host);
         self.after(MS, Item::Tick(host, generation));
         self.after(5 * MS, Item::ZooConnect(host, generation));
         self.after(500 * MS, Item::Sync(host, generation));
@@ -220,6 +255,9 @@ impl World {
             ("--durability", self.durability.clone()),
             ("--appendfsync", if self.always { "always" } else { "everysec" }.to_owned()),
             ("--log-retention-bytes", self.retention_bytes.to_string()),
+            ("--maxmemory", "100gb".to_owned()),
+            ("--maxmemory-policy", "volatile-random".to_owned()),
+            ("--maxmemory-eviction-tenacity", "100".to_owned()),
         ];
         let words = words.iter().flat_map(|(name, value)| [*name, value.as_str()]);
         Given {
@@ -238,7 +276,7 @@ impl World {
     /// Has the process do something. False: it can't go on, and is gone.
     pub fn with_quietly(&mut self, host: usize, act: impl FnOnce(&mut Simulated)) -> bool {
         let it = &mut self.hosts[host];
-        it.clock(self.now).pretend();
+        it.pretend(self.now);
         let Some(process) = &mut it.process else { return false };
         if let Err(why) = caught(|| act(process)) {
             self.tell(|| format!("n{host} ends: {}", why.0));
@@ -257,6 +295,7 @@ impl World {
         if let Some(process) = &it.process {
             let status = process.status();
             (it.config, it.whole) = (status.config, status.whole);
+            self.watch(host);
         }
         loop {
             let order = self.hosts[host].orders.lock().pop_front();
@@ -284,7 +323,10 @@ impl World {
             Order::Stream(connection, stamp, from) => {
                 self.hosts[host].streams.insert(connection, Stream { stamp, from });
             }
-            Order::CopyTo(connection, stamp) => self.copy_to(host, connection, stamp),
+            Order::CopyTo(connection, stamp) => {
+                self.question_copy(host, connection);
+                self.copy_to(host, connection, stamp);
+            }
             Order::Close(connection) => {
                 self.hosts[host].streams.remove(&connection);
                 self.close(host, connection);
@@ -304,6 +346,12 @@ impl World {
         self.tell(|| format!("n{host} -> {connection:?} {:.300}", format!("{frame:?}")));
         if let Body::Heartbeat(beat) = &mut frame.body {
             beat.wall_ms = self.hosts[host].wall_ms(self.now);
+        }
+        if let Body::Hello(hello) = &frame.body
+            && let Some((pipe, _)) = self.pipe_of(host, connection)
+            && let Some(pipe) = self.pipes.get_mut(&pipe)
+        {
+            pipe.hello = Some((hello.copy, hello.history.clone()));
         }
         let mut bytes = bytes::BytesMut::new();
         frame.encode(&mut bytes);
@@ -351,11 +399,12 @@ impl World {
     /// Sends a snapshot, then the log from there. One is taken if there is none, as soon as all in it is committed.
     pub fn copy_to(&mut self, host: usize, connection: ConnectionId, stamp: Stamp) {
         let Some(process) = &self.hosts[host].process else { return };
-        let Ok(Some(copy)) = process.copy() else {
-            if caught(|| process.snapshot().is_ok()).is_err() {
-                self.kill(host, None);
-                return;
-            }
+        let Ok(copied) = caught(|| process.copy()) else {
+            self.kill(host, None);
+            return;
+        };
+        let Ok(copy) = copied else {
+            // There is no room for one.
             let generation = self.hosts[host].generation;
             self.after(20 * MS, Item::Copy(host, generation, connection, stamp));
             return;
@@ -376,10 +425,12 @@ impl World {
     /// The process ends; `crash` says what becomes of the disk, if not only the process ended.
     pub fn kill(&mut self, host: usize, crash: Option<Crash>) {
         let generation = self.hosts[host].generation;
-        if self.hosts[host].process.take().is_none() {
-            return;
-        }
+        let Some(process) = self.hosts[host].process.take() else { return };
+        self.hosts[host].left =
+            crash.is_none().then(|| Left { written: process.log().written(), disks: self.hosts[host].disks });
+        drop(process);
         self.hosts[host].paused_until = 0;
+        self.hosts[host].resume(self.now);
         self.drop_pipes(host, generation, crash == Some(Crash::Machine));
         self.hang_up(host);
         let it = &mut self.hosts[host];

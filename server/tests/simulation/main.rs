@@ -4,10 +4,16 @@
 //! but its seed.
 
 mod callers;
+#[path = "../common/client.rs"]
+#[allow(dead_code, unused_imports)] // replies are read here, not asked for over sockets
+mod client;
 mod faults;
 mod host;
+mod lines;
 mod network;
 mod rng;
+mod watch;
+mod wishes;
 mod world;
 mod zoo;
 

@@ -2,10 +2,14 @@
 
 use std::collections::VecDeque;
 
+use botellier_server::replication::history::History;
 use botellier_server::replication::protocol::{ConnectionId, Ending, Event};
 use botellier_server::replication::wire::Frame;
 
 use crate::world::{Item, MS, World};
+
+/// For how long frames of a closed connection may still be looked at.
+const LATE: u64 = 20 * MS;
 
 pub enum Parcel {
     Frame(Frame),
@@ -18,9 +22,13 @@ pub struct Pipe {
     pub generations: [u64; 2],
     pub ids: [ConnectionId; 2],
     pub open: [bool; 2],
+    /// When each side closed it by its own order.
+    closed: [u64; 2],
     pub queues: [VecDeque<Parcel>; 2],
     pub last: [u64; 2],
     pub broken: bool,
+    /// What the last greeting on it asked for and said of its log.
+    pub hello: Option<(bool, History)>,
 }
 
 impl World {
@@ -31,9 +39,11 @@ impl World {
             generations: [self.hosts[host].generation, 0],
             ids: [connection, ConnectionId::incoming(self.next_pipe)],
             open: [true, false],
+            closed: [0, 0],
             queues: [VecDeque::new(), VecDeque::new()],
             last: [0, 0],
             broken: false,
+            hello: None,
         };
         self.pipes.insert(self.next_pipe, pipe);
         let delay = self.rng.between(1, 4) * MS;
@@ -106,7 +116,8 @@ impl World {
         }
         let Some(pipe) = self.pipes.get_mut(&id) else { return };
         let Some(parcel) = pipe.queues[side].pop_front() else { return };
-        if !pipe.open[side] {
+        // What came in before this side closed it may still be waiting to be looked at.
+        if !pipe.open[side] && (pipe.closed[side] + LATE < self.now || matches!(parcel, Parcel::Fin)) {
             return;
         }
         let (connection, generation) = (pipe.ids[side], pipe.generations[side]);
@@ -146,8 +157,10 @@ impl World {
         let Some((id, side)) = self.pipe_of(host, connection) else { return };
         let abrupt = self.rng.percent(25);
         self.end_other(id, side, abrupt);
+        let now = self.now;
         if let Some(pipe) = self.pipes.get_mut(&id) {
             pipe.open[side] = false;
+            pipe.closed[side] = now;
         }
     }
 

@@ -9,6 +9,7 @@ use botellier_e2e::history::linear::{self, Operation};
 use botellier_server::node::simulate::Simulated;
 use botellier_server::replication::member::{Config, Stamp};
 use botellier_server::replication::protocol::{ConnectionId, Ending, Event};
+use botellier_server::value::chance;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt::Write;
@@ -34,6 +35,15 @@ pub enum Item {
         since: u64,
     },
     Call(usize),
+    /// What a client asks comes to the node.
+    Reach {
+        caller: usize,
+        host: usize,
+        generation: u64,
+        number: u64,
+    },
+    /// A leader is hit right after it began to lead.
+    Ambush(usize, u64),
     Flush(usize, u64),
     Sync(usize, u64),
     Copy(usize, u64, ConnectionId, Stamp),
@@ -66,6 +76,7 @@ pub enum Undo {
     ZooCut(usize),
     ZooDown,
     BadDisk(usize),
+    FullDisk(usize, u64),
 }
 
 pub struct World {
@@ -84,6 +95,13 @@ pub struct World {
     pub callers: Vec<Caller>,
     pub history: Vec<Operation>,
     pub next_operation: u64,
+    /// What listeners heard of, and when first.
+    pub news: BTreeMap<String, u64>,
+    /// The highest epoch in which anybody led.
+    pub epoch: u64,
+    /// The epoch in which everything was in order when the faults began.
+    pub settled_epoch: Option<u64>,
+    pub settled_leader: Option<usize>,
     pub answered: u64,
     pub ambiguous: u64,
     pub answered_after_healing: bool,
@@ -102,11 +120,13 @@ pub struct World {
 impl World {
     pub fn new(seed: u64, told: bool) -> Self {
         let mut rng = Rng::new(seed);
+        chance::seed(seed);
         let count = rng.between(2, 5).max(3) as usize;
         let durability = if rng.percent(60) { "required" } else { "preferred" }.to_owned();
         let always = rng.percent(40);
         let retention_bytes = if rng.percent(50) { 0 } else { rng.below(64 << 10) };
-        let callers = (0..rng.between(2, 8)).map(|_| Caller::default()).collect();
+        let mut callers: Vec<Caller> = (0..rng.between(2, 8)).map(|_| Caller::default()).collect();
+        callers.extend((0..rng.below(3)).map(|_| Caller::listener()));
         let faults = crate::faults::choose(&mut rng);
         let pace = rng.between(40, 500) * MS;
         let hosts = (0..count).map(|index| Host::new(index, &mut rng)).collect();
@@ -125,6 +145,10 @@ impl World {
             callers,
             history: Vec::new(),
             next_operation: 0,
+            news: BTreeMap::new(),
+            epoch: 0,
+            settled_epoch: None,
+            settled_leader: None,
             answered: 0,
             ambiguous: 0,
             answered_after_healing: false,
@@ -211,7 +235,7 @@ impl World {
         let leader = self.leading().ok_or("no leader at the end")?;
         self.read_all(leader);
         self.calm(World::is_answered)?;
-        linear::check(&self.history).map_err(|anomaly| anomaly.to_string())
+        linear::check(&self.told_history()?).map_err(|anomaly| anomaly.to_string())
     }
 
     fn calm(&mut self, done: impl Fn(&Self) -> bool) -> Result<(), String> {
@@ -264,6 +288,12 @@ impl World {
             Item::Ended { pipe, side, ending } => self.ended(pipe, side, ending),
             Item::Dial { pipe, since } => self.dial(pipe, since),
             Item::Call(caller) => self.call(caller),
+            Item::Reach { caller, host, generation, number } => self.reach(caller, host, generation, number),
+            Item::Ambush(host, generation) => {
+                if self.alive(host, generation) {
+                    self.ambush(host);
+                }
+            }
             Item::Flush(host, generation) => {
                 if self.alive(host, generation) && !self.postpone(host, Item::Flush(host, generation)) {
                     self.with(host, Simulated::flush);
@@ -337,6 +367,13 @@ impl World {
             let until = self.hosts[host].paused_until;
             self.at(until, Item::Wake(host));
             return;
+        }
+        let asked_first = self.rng.percent(50);
+        let it = &mut self.hosts[host];
+        it.resume(self.now);
+        if asked_first {
+            // Each connection keeps its order; between them there is none.
+            it.inbox.make_contiguous().sort_by_key(|item| !matches!(item, Item::Reach { .. }));
         }
         self.hosts[host].waking = true;
         while self.failed.is_none()

@@ -1,12 +1,10 @@
 //! `KEYS`, `RANDOMKEY` and `TYPE`.
 
-use std::hash::{BuildHasher, RandomState};
-
 use crate::command::spec::{Acl, Arg, KeyFlags, KeySpec, Kind};
 use crate::command::{Args, Context, Flags, Handler, Spec};
 use crate::config::glob;
 use crate::resp::{Failure, Reply};
-use crate::value::Value;
+use crate::value::{Value, chance};
 
 pub static KEYS: Spec = Spec {
     name: "keys",
@@ -55,8 +53,7 @@ fn randomkey(context: &mut Context<'_>, _args: &Args<'_>) -> Result<Reply, Failu
     let db = context.client.db;
     let mut reply = Reply::Null;
     for _ in 0..TRIES {
-        let random = || RandomState::new().hash_one(0);
-        let Some(entry) = context.keyspace.database(db).table().sample(random) else {
+        let Some(entry) = context.keyspace.database(db).table().sample(chance::number) else {
             return Ok(Reply::Null);
         };
         let key = entry.key().to_vec();

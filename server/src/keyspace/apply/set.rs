@@ -23,9 +23,12 @@ impl Keyspace {
                 });
             }
             SetChange::Remove { members } => {
+                let own_choice = crate::mutant::is_planted(17) && !self.authority;
                 self.set(db, key, |set| {
                     for member in members {
-                        set.remove(member);
+                        let first =
+                            own_choice.then(|| set.iter().next().map(|first| first.to_vec())).flatten();
+                        set.remove(first.as_deref().unwrap_or(member));
                     }
                 });
             }
