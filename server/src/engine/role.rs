@@ -79,7 +79,7 @@ impl Engine {
                     0,
                 );
                 client.closing = true;
-            } else {
+            } else if !crate::mutant::is_planted(16) {
                 client.kill();
             }
         }

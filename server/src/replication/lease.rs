@@ -19,7 +19,8 @@ impl Granted {
         if stamp > now || stamp < not_before || granted <= margin {
             return;
         }
-        self.until = self.until.max(stamp.plus(granted).minus(margin));
+        let from = if crate::mutant::is_planted(2) { now } else { stamp };
+        self.until = self.until.max(from.plus(granted).minus(margin));
     }
 
     pub fn until(self) -> Time {

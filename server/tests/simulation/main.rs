@@ -12,6 +12,7 @@ mod host;
 mod lines;
 mod network;
 mod rng;
+mod traps;
 mod watch;
 mod wishes;
 mod world;
@@ -61,50 +62,6 @@ fn no_seed_loses_an_acknowledged_write_or_answers_stale() {
     let failures = failures.into_inner();
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
     println!("{} seeds, {} operations answered", seeds(), operations.into_inner());
-}
-
-/// The first seeds of which one finds the defect; `None` if none of so many does.
-fn seeds_to_find(trap: u8, most: u64) -> Option<(u64, String)> {
-    let (next, found) = (AtomicU64::new(1), parking_lot::Mutex::new(None::<(u64, String)>));
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                botellier_server::mutant::plant(trap);
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed > most || found.lock().is_some() {
-                        return;
-                    }
-                    let run = panic::catch_unwind(|| World::new(seed, false).run());
-                    let why = match run {
-                        Ok(Ok(())) => continue,
-                        Ok(Err(why)) => why,
-                        Err(_) => "panicked".into(),
-                    };
-                    found.lock().get_or_insert((seed, why));
-                }
-            });
-        }
-    });
-    found.into_inner()
-}
-
-#[test]
-#[ignore = "under construction"]
-fn every_planted_defect_is_found() {
-    for trap in [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 27, 30] {
-        let began = std::time::Instant::now();
-        match seeds_to_find(trap, seeds()) {
-            Some((seed, why)) => {
-                println!(
-                    "trap {trap}: seed {seed}, {:.1?}: {:.200}",
-                    began.elapsed(),
-                    why.replace('\n', " ")
-                );
-            }
-            None => println!("trap {trap}: NOT FOUND in {} seeds, {:.1?}", seeds(), began.elapsed()),
-        }
-    }
 }
 
 #[test]
