@@ -310,7 +310,11 @@ impl World {
         if self.told && !matches!(event, Event::Tick) {
             println!("{:>10.3} n{host} <- {:.300}", self.now as f64 / MS as f64, format!("{event:?}"));
         }
+        let begins =
+            matches!(&event, Event::Frame { frame, .. } if matches!(frame.body, Body::CopyBegin { .. }));
+        let before = self.end(host).filter(|_| begins);
         self.with(host, |process| process.turn(event));
+        self.copy_begun(host, before);
     }
 
     fn carry_out(&mut self, host: usize, order: Order) {
@@ -373,7 +377,7 @@ impl World {
     }
 
     fn chunk(&mut self, host: usize, connection: ConnectionId) -> Option<(Frame, Offset)> {
-        let most = self.rng.between(20, 2_000) as usize;
+        let most = self.rng.between(20, self.chunk_max) as usize;
         let it = &self.hosts[host];
         let (process, stream) = (it.process.as_ref()?, it.streams.get(&connection)?);
         let (stamp, start, log) = (stream.stamp, stream.from, process.log());

@@ -1,6 +1,7 @@
 //! What must hold at every moment, whatever happens.
 
 use botellier_server::replication::history::History;
+use botellier_server::replication::position::Position;
 use botellier_server::replication::protocol::ConnectionId;
 
 use crate::world::World;
@@ -16,8 +17,9 @@ impl World {
     /// After each turn of a node.
     pub fn watch(&mut self, host: usize) {
         let Some(process) = &self.hosts[host].process else { return };
-        let (leads, status, memory) = (process.leads(), process.status(), process.log().memory_bytes());
-        if !leads && process.waits() {
+        let (leads, waits, status) = (process.leads(), process.waits(), process.status());
+        let memory = process.log().memory_bytes();
+        if !leads && waits {
             self.fail(format!("clients wait at n{host}, which does not lead (trap 21)"));
         }
         if memory > LOG_MEMORY_MAX {
@@ -47,7 +49,18 @@ impl World {
         }
     }
 
-    /// A process that ended by itself loses nothing that it wrote (trap 26).
+    /// A copy that begins changes nothing of what is there (trap 26).
+    pub fn copy_begun(&mut self, host: usize, before: Option<Position>) {
+        if before.is_some() && self.end(host).is_some_and(|end| Some(end) != before) {
+            self.fail(format!("n{host} gave up its data before there was anything in its place (trap 26)"));
+        }
+    }
+
+    pub fn end(&self, host: usize) -> Option<Position> {
+        self.hosts[host].process.as_ref().map(|process| process.log().end())
+    }
+
+    /// A process that ended by itself loses nothing that it wrote.
     pub fn compare_with_left(&mut self, host: usize) {
         let Some(left) = self.hosts[host].left.take() else { return };
         let Some(process) = &self.hosts[host].process else { return };

@@ -112,6 +112,8 @@ pub struct World {
     pub durability: String,
     pub always: bool,
     pub retention_bytes: u64,
+    /// Bytes of the log that a frame carries at most.
+    pub chunk_max: u64,
     pub faults: Vec<crate::faults::Kind>,
     pub pace: u64,
     pub healing: bool,
@@ -127,6 +129,7 @@ impl World {
         let retention_bytes = if rng.percent(50) { 0 } else { rng.below(64 << 10) };
         let mut callers: Vec<Caller> = (0..rng.between(2, 8)).map(|_| Caller::default()).collect();
         callers.extend((0..rng.below(3)).map(|_| Caller::listener()));
+        let chunk_max = if rng.percent(50) { 60 } else { 2_000 };
         let faults = crate::faults::choose(&mut rng);
         let pace = rng.between(40, 500) * MS;
         let hosts = (0..count).map(|index| Host::new(index, &mut rng)).collect();
@@ -158,6 +161,7 @@ impl World {
             durability,
             always,
             retention_bytes,
+            chunk_max,
             faults,
             pace,
             healing: false,
