@@ -16,7 +16,7 @@ use zookeeper_client::{
 };
 
 use crate::config::ZooKeeper;
-use crate::replication::member::{Config, NodeInfo};
+use crate::replication::member::{self, Config, NodeInfo};
 use crate::replication::protocol::{RegistryEvent, WriteOutcome};
 
 const SESSION: Duration = Duration::from_secs(6);
@@ -273,7 +273,7 @@ impl<R: Fn(RegistryEvent)> Session<'_, R> {
 
     async fn read_config(&self) -> Result<(), Error> {
         let config = match self.client.get_data(CONFIG).await {
-            Ok((data, stat)) => match serde_json::from_slice(&data) {
+            Ok((data, stat)) => match member::parse(&data) {
                 Ok(config) => Some((config, stat.version)),
                 Err(error) => {
                     // Not ours to replace: somebody wrote it by hand, or a newer version did.
@@ -292,7 +292,7 @@ impl<R: Fn(RegistryEvent)> Session<'_, R> {
         let mut nodes = Vec::new();
         for id in self.client.list_children(NODES).await? {
             match self.client.get_data(&format!("{NODES}/{id}")).await {
-                Ok((data, _)) => match serde_json::from_slice(&data) {
+                Ok((data, _)) => match member::parse(&data) {
                     Ok(node) => nodes.push(node),
                     Err(error) => {
                         tracing::warn!(%id, %error, "an announcement can't be read; leaving it out");

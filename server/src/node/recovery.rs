@@ -96,3 +96,31 @@ pub fn rebuild(
     replay(&mut keyspace, log, from, upto)?;
     Ok(keyspace)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::keyspace::Effect;
+    use crate::replication::position::Position;
+
+    #[test]
+    fn a_record_of_a_newer_program_is_named_by_its_offset_and_stays() {
+        let forms = Forms::new(&Config::default(), 1);
+        let shape = Shape { databases: 1, forms };
+        let log = Log::in_memory(Position::START).unwrap();
+        let mut payload = Vec::new();
+        Effect::FunctionFlush.encode(&mut payload);
+        let known = log.append(1, 1, &payload);
+        log.append(1, 2, &[250, 1, 2, 3]);
+        log.flush().unwrap();
+        let end = log.end();
+        let error = replay(&mut shape.empty(), &log, 0, end.offset).unwrap_err();
+        assert!(
+            matches!(error, RecoveryError::Record { offset, source: EffectError::Unknown(250) } if offset == known),
+            "{error}"
+        );
+        assert!(error.to_string().contains(&known.to_string()), "{error}");
+        assert_eq!(log.end(), end, "a newer program will find it where it is");
+    }
+}

@@ -4,6 +4,7 @@
 //! so that an older node and the operator can read what a newer node writes.
 
 use super::position::{Epoch, Offset, Position};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -41,6 +42,29 @@ pub struct Config {
 }
 
 pub const FORMAT: u32 = 1;
+
+/// Why what the registry holds can't be used. It is somebody else's then, and not to be replaced.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    #[error("format {0} is newer than this program")]
+    Newer(u32),
+    #[error(transparent)]
+    Damaged(#[from] serde_json::Error),
+}
+
+/// Reads the JSON of `/config` or of `/nodes/<id>`. The format is looked at first: it rises when an older program would
+/// misread the rest, which need not be as it was (trap 28).
+pub fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, RegistryError> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        format: u32,
+    }
+    let Versioned { format } = serde_json::from_slice(text)?;
+    if format > FORMAT && !crate::mutant::is_planted(28) {
+        return Err(RegistryError::Newer(format));
+    }
+    Ok(serde_json::from_slice(text)?)
+}
 
 impl Config {
     pub fn stamp(&self) -> Stamp {

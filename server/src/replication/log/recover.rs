@@ -104,6 +104,7 @@ pub fn recover(disk: &dyn Disk, dir: &Path, base: Position) -> Result<Found, Log
     let mut found = Found::empty(base);
     if let Some((i, torn)) = read_all(disk, dir, &mut found, &bases)? {
         refuse_below(&mark, &torn)?;
+        refuse_newer(disk, dir, &bases[i..])?;
         cut(disk, dir, &mut found, torn, &bases[i..])?;
     }
     let last = found.segments.last();
@@ -153,6 +154,17 @@ fn refuse_below(mark: &Mark, tear: &Tear) -> Result<(), LogError> {
         return Ok(());
     }
     Err(LogError::Corrupt { path: path.clone(), at: *at, offset: *offset, what: what.clone() })
+}
+
+/// What a newer program wrote after a tear is not for this one to throw away.
+fn refuse_newer(disk: &dyn Disk, dir: &Path, bases: &[Offset]) -> Result<(), LogError> {
+    for base in bases {
+        let path = dir.join(segment::file_name(*base));
+        if let Err(HeaderError::Newer(format)) = Segment::open(disk, path.clone()) {
+            return Err(LogError::Newer { path, format });
+        }
+    }
+    Ok(())
 }
 
 /// Adds one segment's records to `found`, up to where they stop being good.

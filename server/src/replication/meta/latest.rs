@@ -12,7 +12,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-const FILE_NAME: &str = "meta.latest";
+pub const FILE_NAME: &str = "meta.latest";
 const SLOT_BYTES: usize = 16 << 10;
 const HEAD_BYTES: usize = 16;
 
