@@ -5,73 +5,13 @@
 
 mod common;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use common::client::{Answer, Client};
 use common::cluster::Cluster;
 use common::process::Server;
 use common::wait_for;
-
-/// Writes distinct keys one after the other to whoever leads, and remembers what was acknowledged.
-struct Writer {
-    stop: Arc<AtomicBool>,
-    thread: JoinHandle<BTreeMap<String, String>>,
-    written: Arc<AtomicUsize>,
-}
-
-impl Writer {
-    fn start(name: &'static str, ports: Vec<u16>) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let written = Arc::new(AtomicUsize::new(0));
-        let (stopped, count) = (stop.clone(), written.clone());
-        let thread = std::thread::spawn(move || {
-            let (mut acknowledged, mut client, mut turn) = (BTreeMap::new(), None, 0usize);
-            while !stopped.load(Ordering::Relaxed) {
-                turn += 1;
-                let (key, value) = (format!("{name}:{turn}"), turn.to_string());
-                if client.is_none() {
-                    client = Client::connect(ports[turn % ports.len()], Duration::from_millis(500)).ok();
-                }
-                let answer = client.as_mut().map(|client: &mut Client| client.call(&["SET", &key, &value]));
-                match answer {
-                    Some(Ok(answer)) if answer.is_ok() => {
-                        acknowledged.insert(key, value);
-                        count.fetch_add(1, Ordering::Relaxed);
-                    }
-                    _ => {
-                        client = None;
-                        std::thread::sleep(Duration::from_millis(2));
-                    }
-                }
-            }
-            acknowledged
-        });
-        Self { stop, thread, written }
-    }
-
-    /// Wait until so many more writes were acknowledged.
-    fn progress(&self, more: usize) {
-        let goal = self.written.load(Ordering::Relaxed) + more;
-        wait_for("acknowledged writes", || (self.written.load(Ordering::Relaxed) >= goal).then_some(()));
-    }
-
-    fn stop(self) -> BTreeMap<String, String> {
-        self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().unwrap()
-    }
-}
-
-fn assert_holds(server: &Server, acknowledged: &BTreeMap<String, String>) {
-    let mut client = server.client();
-    for (key, value) in acknowledged {
-        let answer = client.call(&["GET", key]).unwrap();
-        assert_eq!(answer.text(), Some(value.as_str()), "{key} was acknowledged");
-    }
-}
+use common::writer::{Writer, assert_holds};
 
 fn ports(cluster: &Cluster) -> Vec<u16> {
     cluster.nodes.iter().map(|node| node.port).collect()

@@ -113,7 +113,9 @@ impl Engine {
                  this context"
             )));
         }
-        let drained = (self.drained || self.torn).then_some(self.keyspace.now + DRAIN_MS_MAX);
+        // Whoever gave the order to hand over may take it back, or learn that it is under way.
+        let drained = self.drained && spec.name != "failover";
+        let drained = (drained || self.torn).then_some(self.keyspace.now + DRAIN_MS_MAX);
         let until = drained.or_else(|| self.server.paused_until(spec, flags, self.keyspace.now));
         if let Some(until) = until {
             return Pass::Pause(until);

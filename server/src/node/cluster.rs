@@ -1,6 +1,7 @@
 //! A node of a cluster: the protocol on its thread, its connections, and its session with the registry.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -34,6 +35,8 @@ const NO_TIMEOUT: Duration = Duration::from_hours(24);
 pub(super) struct Cluster {
     node: Arc<Node>,
     messages: mpsc::UnboundedSender<Message>,
+    /// A client's `FAILOVER` is under way.
+    failing_over: Arc<AtomicBool>,
 }
 
 /// Read the data, and take part.
@@ -81,7 +84,7 @@ pub(super) async fn start(
     let runtime = node.aside.clone();
     let protocol = std::thread::Builder::new().name("protocol".into());
     protocol.spawn(move || runtime.block_on(inbox.run())).map_err(NodeError::Thread)?;
-    Ok(Cluster { node: node.clone(), messages })
+    Ok(Cluster { node: node.clone(), messages, failing_over: Arc::default() })
 }
 
 /// Only what is surely committed goes into memory: a snapshot is. The log after it follows when the leader says how far
@@ -235,6 +238,9 @@ impl Cluster {
         timeout_ms: Option<u64>,
     ) -> Reply {
         if abort {
+            if !self.failing_over.load(Ordering::Acquire) {
+                return Failure::new("ERR No failover in progress.").into();
+            }
             let _ = self.messages.send(Message::Event(Event::AbortHandover));
             return Reply::OK;
         }
@@ -253,9 +259,13 @@ impl Cluster {
             },
         };
         let timeout = timeout_ms.map_or(NO_TIMEOUT, Duration::from_millis);
+        if self.failing_over.swap(true, Ordering::AcqRel) {
+            return Failure::new("ERR FAILOVER already in progress.").into();
+        }
         let cluster = self.clone();
         tokio::spawn(async move {
             let ended = cluster.hand_over(Event::Handover(HandoverRequest { to, timeout, force })).await;
+            cluster.failing_over.store(false, Ordering::Release);
             tracing::info!(?ended, "the failover that was asked for");
         });
         Reply::OK

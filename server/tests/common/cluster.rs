@@ -1,5 +1,6 @@
 //! Nodes of a store, as processes, and the ZooKeeper that they meet in.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -18,6 +19,11 @@ pub struct Cluster {
 
 impl Cluster {
     pub fn start(nodes: usize, extra: &[&str]) -> Self {
+        Self::start_of(None, nodes, extra)
+    }
+
+    /// Of another program than the one of this build.
+    pub fn start_of(program: Option<&Path>, nodes: usize, extra: &[&str]) -> Self {
         let dir = TempDir::new().unwrap();
         let zookeeper = ZooKeeper::start(&dir.path().join("zookeeper"));
         let connect = format!("{}/store", zookeeper.address());
@@ -29,6 +35,9 @@ impl Cluster {
             args.extend(["--replication-port", &replication, "--durability", "required"]);
             args.extend(extra);
             let mut node = Server::new(&cluster.dir.path().join(&id), &args);
+            if let Some(program) = program {
+                program.clone_into(&mut node.program);
+            }
             node.start();
             cluster.nodes.push(node);
         }

@@ -4,6 +4,7 @@
 pub mod client;
 pub mod cluster;
 pub mod process;
+pub mod writer;
 pub mod zookeeper;
 
 use std::time::{Duration, Instant};

@@ -27,6 +27,8 @@ pub fn free_port() -> u16 {
 pub struct Server {
     pub port: u16,
     pub dir: PathBuf,
+    /// What it runs; changed for the next start.
+    pub program: PathBuf,
     args: Vec<String>,
     child: Option<Child>,
 }
@@ -41,7 +43,8 @@ impl Server {
                 .map(String::from)
                 .into();
         all.extend(args.iter().map(ToString::to_string));
-        Self { port, dir: dir.into(), args: all, child: None }
+        let program = env!("CARGO_BIN_EXE_botellier-server").into();
+        Self { port, dir: dir.into(), program, args: all, child: None }
     }
 
     /// The same, with a configuration file.
@@ -53,7 +56,7 @@ impl Server {
 
     pub fn start(&mut self) {
         let log = File::options().create(true).append(true).open(self.dir.with_extension("log")).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_botellier-server"))
+        let child = Command::new(&self.program)
             .args(&self.args)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())

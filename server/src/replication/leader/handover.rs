@@ -81,6 +81,9 @@ impl Leader {
                     self.send_handover(now, if level { end } else { self.commit }, out);
                 } else if late {
                     self.resume(now, HandoverEnd::TimedOut, out);
+                } else if !self.synced.as_ref().is_some_and(|synced| self.healthy(synced)) {
+                    // Clients would wait for somebody who may never come back, and nobody else is named meanwhile.
+                    self.resume(now, HandoverEnd::NoSuchReplica, out);
                 }
             }
             Stage::Sent { until } if now >= until => self.resume(now, HandoverEnd::TimedOut, out),

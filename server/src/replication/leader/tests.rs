@@ -80,3 +80,24 @@ fn a_synced_replica_that_falls_silent_is_replaced_by_a_level_one() {
     }
     assert_eq!(leader.wish(at(1500)), Some(Wish::Name(member("c"))));
 }
+
+#[test]
+fn a_handover_to_one_that_falls_silent_is_given_up() {
+    let mut leader = led();
+    let request = HandoverRequest { to: None, timeout: Duration::from_hours(1), force: false };
+    let mut orders = Vec::new();
+    leader.log(at(1000), log(200), &mut orders);
+    leader.hand_over(at(1000), request, &mut orders);
+    assert!(orders.contains(&Action::Drain), "{orders:?}");
+    orders.clear();
+    leader.drained(at(1000), 200, &mut orders);
+    for ms in (1000..1300).step_by(20) {
+        leader.tick(at(ms), &mut orders);
+    }
+    assert!(!orders.contains(&Action::Undrain), "it waits as long as it may come: {orders:?}");
+    for ms in (1300..1600).step_by(20) {
+        leader.tick(at(ms), &mut orders);
+    }
+    assert!(orders.contains(&Action::HandoverEnded(HandoverEnd::NoSuchReplica)), "{orders:?}");
+    assert!(orders.contains(&Action::Undrain), "{orders:?}");
+}

@@ -103,8 +103,8 @@ pub fn recover(disk: &dyn Disk, dir: &Path, base: Position) -> Result<Found, Log
     let bases = bases(disk, dir)?;
     let mut found = Found::empty(base);
     if let Some((i, torn)) = read_all(disk, dir, &mut found, &bases)? {
-        refuse_below(&mark, &torn)?;
         refuse_newer(disk, dir, &bases[i..])?;
+        refuse_below(&mark, &torn)?;
         cut(disk, dir, &mut found, torn, &bases[i..])?;
     }
     let last = found.segments.last();
