@@ -9,7 +9,6 @@ use botellier_server::replication::log::disk::OsDisk;
 use botellier_server::replication::log::{Fsync, Log, LogError, Options};
 use botellier_server::replication::member::{Config, RegistryError, parse};
 use botellier_server::replication::meta::{MetaError, MetaFile};
-use botellier_server::replication::position::Offset;
 use botellier_server::replication::snapshot::{Header, Kind, SnapshotError, Snapshots};
 use botellier_server::replication::wire::{Body, Frame, WireError};
 use bytes::BytesMut;
@@ -173,7 +172,7 @@ fn snapshot() -> Result<(), String> {
     std::fs::write(&info.path, &bytes).expect("it can be written");
     let (loaded, verified) = (snapshots.load(&info).map(|_| ()), snapshots.verify(&info).map(|_| ()));
     let kept = snapshots.newest().ok().flatten().map(|info| info.offset);
-    expect(kept == Some(position.offset as Offset), "it is gone")?;
+    expect(kept == Some(position.offset), "it is gone")?;
     let newer = |result: &Result<(), SnapshotError>| matches!(result, Err(SnapshotError::Newer { path, format: 2 }) if *path == info.path);
     expect(newer(&loaded) && newer(&verified), format!("{loaded:?} {verified:?}"))
 }
