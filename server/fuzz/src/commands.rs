@@ -120,7 +120,7 @@ impl Node {
     fn compare_with_a_follower(&self) {
         let mut follower = Self::start();
         for (time_ms, payload) in self.records.lock().iter() {
-            follower.engine.replay(*time_ms, payload).expect("what was logged can be replayed");
+            follower.engine.replay(*time_ms, payload, 0).expect("what was logged can be replayed");
         }
         assert_eq!(self.engine.keyspace.digest(), follower.engine.keyspace.digest(), "on a follower");
     }

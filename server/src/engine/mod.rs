@@ -414,7 +414,7 @@ impl Engine {
             self.keyspace.clear_record();
             return 0;
         }
-        let end = self.append_record();
+        let end = journal::append(&mut *self.journal, self.keyspace.now, self.keyspace.record());
         self.keyspace.clear_record();
         if !decisive {
             // Nobody has to wait for a message to be kept.
@@ -426,21 +426,6 @@ impl Engine {
             }
         }
         end
-    }
-
-    /// All effects since the last record as one: half of them is never there (trap 20).
-    fn append_record(&mut self) -> Offset {
-        let (now, record) = (self.keyspace.now, self.keyspace.record());
-        if crate::mutant::is_planted(20) {
-            let each = crate::keyspace::Effect::decode_all(record).flatten();
-            let appended = each.map(|effect| {
-                let mut bytes = Vec::new();
-                effect.encode(&mut bytes);
-                self.journal.append(now, &bytes)
-            });
-            return appended.max().unwrap_or(0);
-        }
-        self.journal.append(now, record)
     }
 
     /// What a reply must wait for because of what the command looked at: uncommitted writes to its keys (or any, if it

@@ -162,7 +162,7 @@ impl Connection {
                 let query = matches!(over, Over::QueryLimit);
                 let metrics = &net.metrics;
                 if query { &metrics.query_limit_closed } else { &metrics.output_limit_closed }.add(1);
-                tracing::warn!(client = self.id, unsent = self.output.len(), "connection closed: {over}");
+                tracing::warn!(client = self.id, unsent = self.output.unsent(), "connection closed: {over}");
             }
             over => tracing::debug!(client = self.id, "connection closed: {over}"),
         }
@@ -176,7 +176,7 @@ impl Connection {
                 Event::Read if self.waits() || self.closing => self.waiting_input()?,
                 Event::Read => self.work(net)?,
                 Event::Woken => self.look(net)?,
-                Event::End if self.waits() || self.output.len() == 0 => return Ok(()),
+                Event::End if self.waits() || self.output.unsent() == 0 => return Ok(()),
                 // The peer may have closed its sending half only: what it asked for is still answered.
                 Event::End => self.closing = true,
                 Event::Sent => return Ok(()),
@@ -213,7 +213,7 @@ impl Connection {
             self.settle(net)?;
         }
         self.poll_send(net, cx)?;
-        if self.closing && self.output.len() == 0 {
+        if self.closing && self.output.unsent() == 0 {
             return Poll::Ready(Ok(Event::Sent));
         }
         if self.wants_input(net) {
@@ -244,7 +244,7 @@ impl Connection {
 
     /// Trap 24: who has replies waiting asks for no more than there is room for, on this connection and on all.
     fn wants_input(&mut self, net: &Net) -> bool {
-        let held = self.output.len() - self.output.free();
+        let held = self.output.unsent() - self.output.free();
         net.gate.count_held(std::mem::replace(&mut self.held, held), held);
         !self.closing && held <= HELD_BYTES_MAX && (held == 0 || !net.gate.is_crowded())
     }
@@ -283,7 +283,7 @@ impl Connection {
         let limits = self.config.client_output_buffer_limit;
         let OutputLimit { hard, soft, soft_seconds } =
             if self.subscribed { limits.pubsub } else { limits.normal };
-        let unsent = self.output.len();
+        let unsent = self.output.unsent();
         if hard > 0 && unsent > hard {
             return Err(Over::OutputLimit);
         }
@@ -492,7 +492,7 @@ impl Connection {
             fd: self.stream.as_raw_fd(),
             query_bytes: self.parser.buffer.len(),
             query_room: self.parser.buffer.capacity() - self.parser.buffer.len(),
-            unsent_bytes: self.output.len() as usize,
+            unsent_bytes: self.output.unsent() as usize,
         };
         client.net_in += self.read;
         client.net_out += self.sent;

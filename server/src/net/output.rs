@@ -158,7 +158,7 @@ impl Output {
     }
 
     /// Bytes that are not sent yet, held or not.
-    pub fn len(&self) -> u64 {
+    pub fn unsent(&self) -> u64 {
         self.end - self.sent
     }
 
@@ -236,9 +236,9 @@ mod tests {
             let mut output = Output::default();
             let mut outs = vec![out(Reply::OK, 0), out(Reply::bulk(&big), 0), out(Reply::Int(7), 0)];
             output.add(&mut outs, None);
-            assert_eq!(output.len(), expected.len() as u64);
+            assert_eq!(output.unsent(), expected.len() as u64);
             assert_eq!(send(&mut output, step), expected);
-            assert_eq!(output.len(), 0);
+            assert_eq!(output.unsent(), 0);
             output.add(&mut vec![out(Reply::OK, 0)], None);
             assert_eq!(send(&mut output, step), b"+OK\r\n");
         }

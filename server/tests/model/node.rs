@@ -321,7 +321,7 @@ impl World {
 
     /// What the real gate lets go leaves.
     pub fn release(&mut self, node: usize) {
-        self.time().pretend();
+        self.time().pretend(self.time());
         loop {
             let Some(process) = &self.nodes[node].process else { return };
             let Some(reply) = process.replies.front().copied() else { return };

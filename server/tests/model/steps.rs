@@ -174,7 +174,7 @@ impl World {
 
     pub fn step(&mut self, step: Step) {
         crate::world::tell(|| format!("{step:?} at {}", self.now));
-        self.time().pretend();
+        self.time().pretend(self.time());
         self.pay(step);
         self.steps.0 += 1;
         match step {
@@ -241,7 +241,7 @@ impl World {
 
     fn pass_time(&mut self) {
         self.now += 1;
-        self.time().pretend();
+        self.time().pretend(self.time());
         for node in 0..3 {
             if self.alive(node) && !self.paused(node) {
                 self.synced(node);

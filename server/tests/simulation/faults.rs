@@ -97,10 +97,49 @@ impl World {
             Kind::Kill => self.kill(host, None),
             Kind::Power => self.power(host),
             Kind::EmptyDisk => self.empty_disk(host),
-            Kind::Pause => {
-                let length = self.rng.between(20, 1_500) * MS;
-                self.hosts[host].paused_until = self.hosts[host].paused_until.max(self.now + length);
+            Kind::Cut | Kind::Isolate | Kind::Snap => self.fault_of_network(kind, host),
+            Kind::ZooCut | Kind::ZooDown | Kind::ZooWipe | Kind::ZooExpire => {
+                self.fault_of_registry(kind, host);
             }
+            Kind::Handover => self.handover(host),
+            Kind::Trim => self.trim(host),
+            Kind::BadDisk => self.bad_disk(host),
+            Kind::FullDisk => self.full_disk(host),
+            Kind::Pause => self.pause(host),
+            Kind::Suspend => {
+                let length = self.rng.between(100, 3_000) * MS;
+                let it = &mut self.hosts[host];
+                it.paused_until = it.paused_until.max(self.now + length);
+                it.suspended_since.get_or_insert(self.now);
+                let until = it.paused_until;
+                self.at(until, Item::Wake(host));
+            }
+            // Laid when somebody begins to lead.
+            Kind::Ambush => {}
+            Kind::ClockStep => {
+                let step = self.rng.below(20_000) as i64 - 10_000;
+                self.hosts[host].skew_ms += step;
+            }
+            Kind::Press => {
+                let looks = self.rng.below(12) as u32;
+                let wall_ms = self.hosts[host].wall_ms(self.now);
+                self.with(host, |process| {
+                    heap::press(looks);
+                    process.engine().tick(wall_ms);
+                    heap::press(0);
+                    process.flush();
+                });
+            }
+        }
+    }
+
+    fn pause(&mut self, host: usize) {
+        let length = self.rng.between(20, 1_500) * MS;
+        self.hosts[host].paused_until = self.hosts[host].paused_until.max(self.now + length);
+    }
+
+    fn fault_of_network(&mut self, kind: Kind, host: usize) {
+        match kind {
             Kind::Cut => {
                 let other = self.rng.below(self.hosts.len() as u64) as usize;
                 let length = self.rng.between(50, 3_000) * MS;
@@ -110,13 +149,18 @@ impl World {
                 }
             }
             Kind::Isolate => self.isolate(host),
-            Kind::Snap => {
+            _ => {
                 let pipes: Vec<u64> = self.pipes.keys().copied().collect();
                 if !pipes.is_empty() {
                     let pipe = pipes[self.rng.below(pipes.len() as u64) as usize];
                     self.snap(pipe);
                 }
             }
+        }
+    }
+
+    fn fault_of_registry(&mut self, kind: Kind, host: usize) {
+        match kind {
             Kind::ZooCut => {
                 let length = self.rng.between(20, 6_000) * MS;
                 self.zoo_cut(host, length);
@@ -140,21 +184,7 @@ impl World {
                     }
                 }
             }
-            Kind::Handover => self.handover(host),
-            Kind::Trim => self.trim(host),
-            Kind::BadDisk => self.bad_disk(host),
-            Kind::FullDisk => self.full_disk(host),
-            Kind::Suspend => {
-                let length = self.rng.between(100, 3_000) * MS;
-                let it = &mut self.hosts[host];
-                it.paused_until = it.paused_until.max(self.now + length);
-                it.suspended_since.get_or_insert(self.now);
-                let until = it.paused_until;
-                self.at(until, Item::Wake(host));
-            }
-            // Laid when somebody begins to lead.
-            Kind::Ambush => {}
-            Kind::ZooExpire => {
+            _ => {
                 let id = self.hosts[host].id.clone();
                 if self.zoo.nodes.remove(&id).is_some() {
                     self.zoo_watch(true);
@@ -163,20 +193,6 @@ impl World {
                     self.hosts[host].zoo_connected = false;
                     self.after(notice, Item::ZooLost { host, link });
                 }
-            }
-            Kind::ClockStep => {
-                let step = self.rng.below(20_000) as i64 - 10_000;
-                self.hosts[host].skew_ms += step;
-            }
-            Kind::Press => {
-                let looks = self.rng.below(12) as u32;
-                let wall_ms = self.hosts[host].wall_ms(self.now);
-                self.with(host, |process| {
-                    heap::press(looks);
-                    process.engine().tick(wall_ms);
-                    heap::press(0);
-                    process.flush();
-                });
             }
         }
     }
@@ -206,10 +222,7 @@ impl World {
             0 => self.kill(host, None),
             1 => self.power(host),
             2 => self.isolate(host),
-            _ => {
-                let length = self.rng.between(20, 1_500) * MS;
-                self.hosts[host].paused_until = self.hosts[host].paused_until.max(self.now + length);
-            }
+            _ => self.pause(host),
         }
     }
 

@@ -5,7 +5,7 @@
 
 mod callers;
 #[path = "../common/client.rs"]
-#[allow(dead_code, unused_imports)] // replies are read here, not asked for over sockets
+#[allow(dead_code)] // replies are read here, not asked for over sockets
 mod client;
 mod faults;
 mod host;

@@ -10,10 +10,29 @@ use botellier_server::mutant::{self, DEFECTS};
 use crate::world::World;
 
 /// Seeds that are tried before a defect counts as not found.
-const SEEDS_MAX: u64 = 3000;
+const SEEDS_MAX: u64 = 5000;
 
-/// What this simulator does not find: the world is too small for them, and the model finds them (`tests/model`).
+/// What this simulator does not find: `tests/model` does, and fails if not.
 const LEFT_TO_THE_MODEL: &[u8] = &[13];
+
+const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/traps.md");
+const HEAD: &str = "\
+Ways to get replication wrong, the defect that is planted for each (`src/mutant.rs`), and the first seed of the simulator
+that finds it. Beside these, 28 (mixed versions during an upgrade) is planted and found by `tests/versions.rs`. Not planted
+yet: 22 (heartbeats stuck behind a huge value), 24 (held replies without bound), 25 (a full copy doubles memory). Generated:
+`UPDATE_GENERATED=1 cargo test -p botellier-server --features simulate --test simulation planted`.
+
+| | trap | planted | seeds needed |
+|---:|---|---|---:|
+";
+
+/// Whether this seed finds the defect.
+fn finds(trap: u8, seed: u64) -> bool {
+    mutant::plant(trap);
+    let run = panic::catch_unwind(|| World::new(seed, false).run());
+    mutant::plant(0);
+    !matches!(run, Ok(Ok(())))
+}
 
 /// The lowest seed that finds the defect.
 fn seed_to_find(trap: u8) -> Option<u64> {
@@ -21,15 +40,13 @@ fn seed_to_find(trap: u8) -> Option<u64> {
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
-                mutant::plant(trap);
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     // Lower ones are seen to their end, so that it is the same seed each time.
                     if seed > SEEDS_MAX || seed > found.load(Ordering::Relaxed) {
                         return;
                     }
-                    let run = panic::catch_unwind(|| World::new(seed, false).run());
-                    if !matches!(run, Ok(Ok(()))) {
+                    if finds(trap, seed) {
                         found.fetch_min(seed, Ordering::Relaxed);
                     }
                 }
@@ -39,35 +56,40 @@ fn seed_to_find(trap: u8) -> Option<u64> {
     Some(found.into_inner()).filter(|seed| *seed < u64::MAX)
 }
 
-#[test]
-fn every_planted_defect_is_found() {
-    let mut table = String::from(
-        "Ways to get replication wrong, the defect that is planted for each, and the first seed of the simulator that finds\n\
-         it. Generated: `UPDATE_GENERATED=1 cargo test -p botellier-server --features simulate --test simulation planted`.\n\n\
-         | | trap | planted | seeds needed |\n|---:|---|---|---:|\n",
-    );
-    let mut missed = Vec::new();
-    for defect in DEFECTS {
-        let began = Instant::now();
-        let found =
-            if LEFT_TO_THE_MODEL.contains(&defect.number) { None } else { seed_to_find(defect.number) };
-        println!("trap {}: {found:?}, {:.1?}", defect.number, began.elapsed());
-        if found.is_none() && !LEFT_TO_THE_MODEL.contains(&defect.number) {
-            missed.push(defect.number);
-        }
-        let found = found.map_or_else(|| "by `tests/model`".into(), |seed| seed.to_string());
-        let _ = writeln!(table, "| {} | {} | {} | {found} |", defect.number, defect.trap, defect.planted);
-    }
-    assert!(missed.is_empty(), "the defects of traps {missed:?} are not found");
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/traps.md");
-    if std::env::var_os("UPDATE_GENERATED").is_some() {
-        std::fs::write(path, &table).expect("the table can be written");
-    }
-    let there = std::fs::read_to_string(path).unwrap_or_default();
-    // Which seed it is may change with anything; that the table is of these defects must not.
-    assert_eq!(rows(&there), rows(&table), "docs/traps.md is of other defects: it says how it is generated");
+/// What the table says of a defect.
+fn seed_of(table: &str, trap: u8) -> Option<u64> {
+    let row = table.lines().find(|line| line.starts_with(&format!("| {trap} |")))?;
+    row.trim_end_matches(['|', ' ']).rsplit_once("| ")?.1.parse().ok()
 }
 
+/// All but the seeds.
 fn rows(table: &str) -> Vec<&str> {
     table.lines().filter_map(|line| line.trim_end_matches('|').rsplit_once('|')).map(|(row, _)| row).collect()
+}
+
+#[test]
+fn every_planted_defect_is_found() {
+    let there = std::fs::read_to_string(TABLE).unwrap_or_default();
+    let anew = std::env::var_os("UPDATE_GENERATED").is_some();
+    let (mut table, mut missed) = (HEAD.to_owned(), Vec::new());
+    for defect in DEFECTS {
+        let (trap, began) = (defect.number, Instant::now());
+        let left = LEFT_TO_THE_MODEL.contains(&trap);
+        // The seed of the table is the first one to try.
+        let known = seed_of(&there, trap).filter(|seed| !left && !anew && finds(trap, *seed));
+        let found = known.or_else(|| if left { None } else { seed_to_find(trap) });
+        println!("trap {trap}: {found:?}, {:.1?}", began.elapsed());
+        if found.is_none() && !left {
+            missed.push(trap);
+        }
+        let found = found.map_or_else(|| "by `tests/model`".into(), |seed| seed.to_string());
+        let _ = writeln!(table, "| {trap} | {} | {} | {found} |", defect.trap, defect.planted);
+    }
+    assert!(missed.is_empty(), "the defects of traps {missed:?} are not found");
+    if anew {
+        std::fs::write(TABLE, &table).expect("the table can be written");
+        return;
+    }
+    // Which seed it is may change with anything; that the table is of these defects must not.
+    assert_eq!(rows(&there), rows(&table), "docs/traps.md is of other defects: it says how it is generated");
 }

@@ -26,8 +26,10 @@ impl Keyspace {
                 let own_choice = crate::mutant::is_planted(17) && !self.authority;
                 self.set(db, key, |set| {
                     for member in members {
-                        let first =
-                            own_choice.then(|| set.iter().next().map(|first| first.to_vec())).flatten();
+                        let mut first = None;
+                        if own_choice && let Some(member) = set.iter().next() {
+                            first = Some(member.to_vec());
+                        }
                         set.remove(first.as_deref().unwrap_or(member));
                     }
                 });

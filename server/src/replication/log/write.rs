@@ -6,6 +6,7 @@ use super::segment::{self, Segment};
 use super::tail::Group;
 use super::{Core, Fsync, LogError, STATE_FAILED, STATE_FULL, STATE_WELL};
 use crate::replication::position::{Offset, Position};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
@@ -197,7 +198,11 @@ impl Core {
             let noted = mark.note(upto);
             // With each new segment the mark itself becomes durable: it is never much behind.
             let noted = if dir.is_some() { noted.and_then(|()| mark.sync()) } else { noted };
-            noted.map_err(LogError::io("write", Path::new(super::mark::FILE_NAME)))?;
+            match noted {
+                // A mark that stays behind is true all the same.
+                Err(error) if error.kind() == io::ErrorKind::StorageFull => {}
+                noted => noted.map_err(LogError::io("write", Path::new(super::mark::FILE_NAME)))?,
+            }
         }
         Ok(())
     }
