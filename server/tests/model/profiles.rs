@@ -305,7 +305,6 @@ pub fn mutants() -> Vec<(u8, Profile)> {
         (1, lease()),
         (2, lease()),
         (3, undecided()),
-        (4, outdated()),
         (5, change()),
         (6, change()),
         (7, accused()),

@@ -412,6 +412,7 @@ impl World {
         self.hosts[host].zoo_link += 1;
         self.tell(|| format!("n{host} reaches the registry"));
         self.hosts[host].session += 1;
+        self.hosts[host].zoo_ensemble = self.zoo.ensemble;
         let config = if self.rng.percent(20) {
             let lag = self.rng.below(1_000 * MS);
             self.zoo.stale(self.now, lag)
@@ -458,6 +459,9 @@ impl World {
     pub fn zoo_send(&mut self, host: usize, config: Config, expected: Option<i32>) {
         let link = self.hosts[host].zoo_link;
         self.hosts[host].zoo_flying.push(config.attempt.clone());
+        if self.hosts[host].zoo_ensemble != self.zoo.ensemble {
+            return;
+        }
         let delay = if self.hosts[host].zoo_connected && self.rng.percent(90) {
             self.rng.between(1, 5)
         } else {

@@ -123,6 +123,8 @@ pub struct Host {
     pub left: Option<Left>,
     pub zoo_cut: u32,
     pub zoo_link: u64,
+    /// The ensemble that its session is with.
+    pub zoo_ensemble: u64,
     pub zoo_connected: bool,
     pub zoo_last: u64,
     pub zoo_flying: Vec<String>,
@@ -171,6 +173,7 @@ impl Host {
             left: None,
             zoo_cut: 0,
             zoo_link: 0,
+            zoo_ensemble: 0,
             zoo_connected: false,
             zoo_last: 0,
             zoo_flying: Vec::new(),

@@ -9,6 +9,8 @@ pub struct Zoo {
     /// Every state of `config`, with the time from which it held: lagging servers show older ones.
     pub past: Vec<(u64, Option<(Config, i32)>)>,
     pub nodes: BTreeMap<String, (NodeInfo, u64)>,
+    /// Counts the ensembles: one that was wiped is another, and knows no session of the one before.
+    pub ensemble: u64,
     /// Nobody reaches it.
     pub down: bool,
 }
@@ -27,6 +29,7 @@ impl Zoo {
     }
 
     pub fn wipe(&mut self, now: u64) {
+        self.ensemble += 1;
         self.config = None;
         self.past.push((now, None));
         self.nodes.clear();
