@@ -1,12 +1,12 @@
 //! A disk that can't be written to: whoever examines a directory changes nothing, whatever the code that reads it does.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::replication::log::disk::{Disk, DiskFile};
+use crate::replication::log::disk::{Disk, DiskFile, OsDisk};
 
 pub struct ReadOnly;
 
@@ -28,13 +28,7 @@ impl Disk for ReadOnly {
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(dir)? {
-            if let Ok(name) = entry?.file_name().into_string() {
-                names.push(name);
-            }
-        }
-        Ok(names)
+        OsDisk.list(dir)
     }
 
     fn rename(&self, _: &Path, _: &Path) -> io::Result<()> {
