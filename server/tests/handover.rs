@@ -131,3 +131,38 @@ fn a_failover_to_nodes_that_stand_still_can_be_aborted_and_times_out() {
         assert_holds(node, &acknowledged);
     }
 }
+
+/// The leader and the synced replica are gone for good: only an operator may say that the third one leads with less.
+#[test]
+fn a_node_leads_with_what_it_has_only_by_order() {
+    let mut cluster = Cluster::start(3, &[]);
+    let pair = [cluster.leader(), cluster.synced()];
+    let third = (0..3).find(|number| !pair.contains(number)).unwrap();
+    cluster.wait_level();
+    let order = |cluster: &Cluster| failover(&mut cluster.nodes[third].client(), &["FORCE"]);
+    // Who follows is told what Redis says, and goes on following.
+    assert_eq!(order(&cluster), error("ERR FAILOVER is not valid when server is a replica."));
+    assert_eq!(cluster.leader(), pair[0]);
+
+    for number in pair {
+        cluster.nodes[number].kill();
+    }
+    let told = wait_for("the order to be possible", || match order(&cluster) {
+        Answer::Bulk(told) => told,
+        Answer::Error(why) => {
+            assert!(why.contains("not possible now") || why.contains("not valid"), "{why}");
+            None
+        }
+        other => panic!("{other:?}"),
+    });
+    assert!(told.starts_with("OK. Epoch ") && told.contains("is lost"), "{told}");
+    wait_for("the third to lead alone", || (cluster.role(third).as_deref() == Some("stalled")).then_some(()));
+    assert!(cluster.nodes[third].log().contains("LeadsByOrder"));
+
+    // Those who were lost come back, and follow.
+    for number in pair {
+        cluster.nodes[number].start();
+    }
+    assert_eq!(cluster.leader(), third);
+    cluster.wait_level();
+}

@@ -137,9 +137,11 @@ pub enum Order {
     Failover {
         to: Option<(String, u16)>,
         force: bool,
-        abort: bool,
         timeout_ms: Option<u64>,
     },
+    AbortFailover,
+    /// `FAILOVER FORCE` where there is no leader: lead, and lose what this node does not hold.
+    ForceLead,
 }
 
 /// The commands of each group.

@@ -38,6 +38,8 @@ pub struct Status {
     pub lease_ms: i64,
     /// Whether the link to the leader is up (on a follower), and the seconds since it spoke.
     pub link_up: bool,
+    /// The lead is being handed over.
+    pub failing_over: bool,
     /// 40 hex digits that name the history, as Redis' `master_replid`; empty: that of the run.
     pub replid: String,
     pub replicas: Vec<Replica>,

@@ -179,7 +179,7 @@ impl Candidate {
                     leader.drained(now, end, out);
                 }
             }
-            Event::ForceLead => self.waiting.forced = true,
+            Event::ForceLead => self.force_lead(now, out),
         }
         self.read_again(out);
         self.try_registry(now, out);

@@ -4,7 +4,7 @@
 use super::candidate::{Candidate, Role};
 use crate::replication::leader::Wish;
 use crate::replication::member::{Config, Durability, FORMAT, Member, NodeInfo, Stamp};
-use crate::replication::protocol::{Action, Note};
+use crate::replication::protocol::{Action, Loss, Note};
 use crate::replication::time::Time;
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -18,8 +18,8 @@ pub(super) struct Waiting {
     absent: Option<Duration>,
     /// Takeovers in a row from leaders that this node never reached.
     misses: u32,
-    /// An operator accepts what may be lost.
-    pub forced: bool,
+    /// An operator accepts what may be lost, now.
+    forced: bool,
     told: bool,
     /// An fsync was ordered.
     syncing: bool,
@@ -210,7 +210,6 @@ impl Candidate {
     ) {
         // From here on nothing of the old epoch is acknowledged and nobody is promised anything (rule 3).
         self.let_go(now, out);
-        self.waiting.forced = false;
         let epoch = self.common.epoch_seen.max(base.stamp.epoch) + 1;
         out.push(Action::Note(Note::Claiming { epoch, why }));
         let config = Config {
@@ -303,16 +302,8 @@ impl Candidate {
             return;
         }
         // A leader that is still there does it better, and one that is heard need not be replaced.
-        let heard = match &self.role {
-            Role::Follower(follower) => {
-                follower.attached()
-                    && !follower.released()
-                    && follower.silence() <= self.common.settings.lease + self.common.settings.margin
-            }
-            _ => false,
-        };
         let patient = self.awake.since(absent) > self.common.settings.grace;
-        if self.common.log_busy || !self.common.promises.lapsed(now) || heard || !patient {
+        if self.common.log_busy || !self.common.promises.lapsed(now) || self.hears_a_leader() || !patient {
             return;
         }
         if !forced && (self.best_of(newest) != Some(&me) || !self.may_lead(newest)) {
@@ -322,6 +313,57 @@ impl Candidate {
         let base = Base { cluster: newest.cluster.clone(), stamp: newest.stamp(), version };
         out.push(Action::Note(Note::Recreating { epoch: base.stamp.epoch + 1 }));
         self.begin_claim(now, &base, synced, "the registry was wiped", out);
+    }
+
+    fn hears_a_leader(&self) -> bool {
+        match &self.role {
+            Role::Follower(follower) => {
+                follower.attached()
+                    && !follower.released()
+                    && follower.silence() <= self.common.settings.lease + self.common.settings.margin
+            }
+            _ => false,
+        }
+    }
+
+    /// An operator's order holds for what there is now: it is carried out at once or not at all.
+    pub(super) fn force_lead(&mut self, now: Time, out: &mut Vec<Action>) {
+        let pair = self.newest().map(|config| config.pair().cloned().collect()).unwrap_or_default();
+        let answer = self.force(now, pair, out);
+        if let Ok(loss) = &answer {
+            out.push(Action::Note(Note::LeadsByOrder(loss.clone())));
+        }
+        out.push(Action::Forced(answer));
+    }
+
+    fn force(&mut self, now: Time, mut pair: Vec<Member>, out: &mut Vec<Action>) -> Result<Loss, String> {
+        pair.retain(|member| *member != self.common.me);
+        let better = pair.iter().find(|other| self.view.node(other).is_some_and(|info| info.whole));
+        if matches!(self.role, Role::Leader(_)) {
+            return Err("this node leads".into());
+        } else if !self.view.connected() {
+            return Err("there is no connection to ZooKeeper".into());
+        } else if self.foreign {
+            return Err("ZooKeeper holds the roles of another cluster than this data".into());
+        } else if let Some(other) = better {
+            return Err(format!("{other} is registered and lacks nothing that was acknowledged"));
+        } else if self.hears_a_leader() || !self.common.promises.lapsed(now) {
+            return Err("a leader was heard a moment ago".into());
+        } else if self.view.busy() {
+            return Err("a change of roles is under way".into());
+        }
+        let (from, known) = (self.common.log.end, self.common.commit);
+        self.waiting.forced = true;
+        self.try_registry(now, out);
+        self.waiting.forced = false;
+        let claimed = out.iter().find_map(|action| match action {
+            Action::Write { config, .. } => Some(config.epoch),
+            _ => None,
+        });
+        let Some(epoch) = claimed else {
+            return Err("the roles in ZooKeeper, or the end of this node's log, are not settled yet".into());
+        };
+        Ok(Loss { epoch, from, by: pair, known })
     }
 
     /// Who of the pair leads after a wipe: a whole log before one that is not, then the further one.

@@ -229,46 +229,57 @@ impl Cluster {
         ended.await.unwrap_or(HandoverEnd::NotLeader)
     }
 
-    /// `FAILOVER`: as in Redis it is answered when it has begun.
+    /// `FAILOVER ABORT`.
+    pub fn abort_failover(&self) -> Result<(), Failure> {
+        if !self.failing_over.load(Ordering::Acquire) {
+            return Err(Failure::new("ERR No failover in progress."));
+        }
+        let _ = self.messages.send(Message::Event(Event::AbortHandover));
+        Ok(())
+    }
+
+    /// `FAILOVER`: as in Redis it is answered when it begins, before [`Cluster::fail_over`] closes who asked.
     pub fn failover(
         &self,
         to: Option<(String, u16)>,
         force: bool,
-        abort: bool,
         timeout_ms: Option<u64>,
-    ) -> Reply {
-        if abort {
-            if !self.failing_over.load(Ordering::Acquire) {
-                return Failure::new("ERR No failover in progress.").into();
-            }
-            let _ = self.messages.send(Message::Event(Event::AbortHandover));
-            return Reply::OK;
-        }
+    ) -> Result<HandoverRequest, Failure> {
         let status = self.node.net.engine.lock().server.status.clone();
         if !status.role.leads() {
-            return Failure::new("ERR FAILOVER is not valid when server is a replica.").into();
+            return Err(Failure::new("ERR FAILOVER is not valid when server is a replica."));
         }
         if status.replicas.is_empty() {
-            return Failure::new("ERR FAILOVER requires connected replicas.").into();
+            return Err(Failure::new("ERR FAILOVER requires connected replicas."));
         }
         let to = match to {
             None => None,
             Some((host, port)) => match status.replicas.iter().find(|r| r.host == host && r.port == port) {
                 Some(replica) => Some(replica.id.clone()),
-                None => return Failure::new("ERR FAILOVER target HOST and PORT is not a replica.").into(),
+                None => return Err(Failure::new("ERR FAILOVER target HOST and PORT is not a replica.")),
             },
         };
         let timeout = timeout_ms.map_or(NO_TIMEOUT, Duration::from_millis);
         if self.failing_over.swap(true, Ordering::AcqRel) {
-            return Failure::new("ERR FAILOVER already in progress.").into();
+            return Err(Failure::new("ERR FAILOVER already in progress."));
         }
-        let cluster = self.clone();
-        tokio::spawn(async move {
-            let ended = cluster.hand_over(Event::Handover(HandoverRequest { to, timeout, force })).await;
-            cluster.failing_over.store(false, Ordering::Release);
-            tracing::info!(?ended, "the failover that was asked for");
-        });
-        Reply::OK
+        Ok(HandoverRequest { to, timeout, force })
+    }
+
+    pub async fn fail_over(&self, request: HandoverRequest) {
+        let ended = self.hand_over(Event::Handover(request)).await;
+        self.failing_over.store(false, Ordering::Release);
+        tracing::info!(?ended, "the failover that was asked for");
+    }
+
+    /// `FAILOVER FORCE` where there is no leader: what it costs, for whoever ordered it.
+    pub async fn force_lead(&self) -> Reply {
+        let (answer, begun) = oneshot::channel();
+        let _ = self.messages.send(Message::ForceLead(answer));
+        match begun.await.unwrap_or_else(|_| Err("the node ends".into())) {
+            Ok(loss) => Reply::text(loss.to_string()),
+            Err(why) => Failure::text(format!("ERR FAILOVER FORCE is not possible now: {why}.")).into(),
+        }
     }
 
     /// Hand over if this node leads, then let everything go in order.

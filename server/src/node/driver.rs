@@ -18,7 +18,7 @@ use super::{Node, status};
 use crate::election::candidate::Candidate;
 use crate::replication::member::Config;
 use crate::replication::position::{Offset, Position};
-use crate::replication::protocol::{Action, Event, HandoverEnd, LogState};
+use crate::replication::protocol::{Action, Event, HandoverEnd, LogState, Loss};
 use crate::replication::snapshot::Receiver;
 use crate::replication::time::Time;
 
@@ -47,6 +47,8 @@ pub(super) struct State {
     pub copy: Option<Receiver>,
     pub copy_at: u64,
     pub handover: Option<oneshot::Sender<HandoverEnd>>,
+    /// Who waits to hear what an order to lead came to.
+    pub order: Option<oneshot::Sender<Result<Loss, String>>>,
     pub leading: bool,
     pub writable: bool,
     /// What was executed up to here may yet turn out not to be: nothing is read until it is committed or undone.
@@ -184,6 +186,11 @@ impl Driver {
             Action::HandoverEnded(end) => {
                 if let Some(answer) = self.state.handover.take() {
                     let _ = answer.send(end);
+                }
+            }
+            Action::Forced(result) => {
+                if let Some(answer) = self.state.order.take() {
+                    let _ = answer.send(result);
                 }
             }
             Action::Write { config, expected } => self.outside.write(config, expected),

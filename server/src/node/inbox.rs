@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{mpsc, oneshot};
 
 use super::driver::{Driver, TICK};
-use crate::replication::protocol::{Event, HandoverEnd};
+use crate::replication::protocol::{Event, HandoverEnd, Loss};
 
 /// Events that are taken before time and the log are looked at again.
 const EVENTS_PER_TURN: usize = 64;
@@ -18,6 +18,8 @@ pub(super) enum Message {
     Held,
     /// Hand over; the answer says how it ended.
     Handover(Event, oneshot::Sender<HandoverEnd>),
+    /// Lead by order of an operator; the answer says what that costs, or why it can't be.
+    ForceLead(oneshot::Sender<Result<Loss, String>>),
     /// End: give everything up, and say so.
     Stop(oneshot::Sender<()>),
 }
@@ -117,6 +119,10 @@ impl Inbox {
                 } else {
                     self.driver.turn(event);
                 }
+            }
+            Message::ForceLead(answer) => {
+                self.driver.state.order = Some(answer);
+                self.driver.turn(Event::ForceLead);
             }
             Message::Stop(_) => unreachable!("handled where the loop ends"),
         }

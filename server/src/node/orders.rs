@@ -48,13 +48,31 @@ pub(super) async fn carry_out(node: Arc<Node>, cluster: Option<Cluster>, id: Cli
                 return;
             }
         }
-        Order::Failover { to, force, abort, timeout_ms } => match cluster {
-            Some(cluster) => cluster.failover(to, force, abort, timeout_ms),
-            None => Failure::new("ERR FAILOVER requires connected replicas.").into(),
+        Order::Failover { to, force, timeout_ms } => {
+            let begun = in_store(cluster.as_ref())
+                .and_then(|cluster| Ok((cluster, cluster.failover(to, force, timeout_ms)?)));
+            let (reply, begun) = begun.map_or_else(|no| (no.into(), None), |begun| (Reply::OK, Some(begun)));
+            net.engine.lock().answer(id, reply);
+            if let Some((cluster, request)) = begun {
+                cluster.fail_over(request).await;
+            }
+            return;
+        }
+        Order::AbortFailover => match in_store(cluster.as_ref()).and_then(Cluster::abort_failover) {
+            Ok(()) => Reply::OK,
+            Err(failure) => failure.into(),
+        },
+        Order::ForceLead => match in_store(cluster.as_ref()) {
+            Ok(cluster) => cluster.force_lead().await,
+            Err(failure) => failure.into(),
         },
         Order::GetLog { from, count } => getlog(&node, from, count).await,
     };
     net.engine.lock().answer(id, reply);
+}
+
+fn in_store(cluster: Option<&Cluster>) -> Result<&Cluster, Failure> {
+    cluster.ok_or_else(|| Failure::new("ERR FAILOVER requires connected replicas."))
 }
 
 /// `SAVE` waits for the snapshot, `BGSAVE` only begins it.

@@ -39,6 +39,7 @@ pub(super) fn publish(driver: &mut Driver) {
         committed: node.net.gate.committed().min(offset),
         lease_ms: node.net.gate.lease_left_ms().map_or(-1, |left| left as i64),
         link_up: seen.streaming,
+        failing_over: driver.state.handover.is_some(),
         // A history is that of a cluster, up to an epoch.
         replid: config
             .map(|config| format!("{:0>32.32}{:08x}", config.cluster, seen.epoch))
@@ -154,7 +155,11 @@ fn unready(status: &Status, seen: &candidate::Status) -> Option<String> {
 /// What an operator should read about.
 pub(super) fn note(note: &Note) {
     match note {
-        Note::ForeignCluster { .. } | Note::Refused { .. } | Note::RegistryBehind { .. } | Note::NotWhole => {
+        Note::ForeignCluster { .. }
+        | Note::LeadsByOrder(_)
+        | Note::Refused { .. }
+        | Note::RegistryBehind { .. }
+        | Note::NotWhole => {
             tracing::warn!("{note:?}");
         }
         _ => tracing::info!("{note:?}"),

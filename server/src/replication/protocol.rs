@@ -28,6 +28,7 @@ use super::position::{Epoch, Offset, Position};
 use super::time::Time;
 use super::wire::Frame;
 use bytes::Bytes;
+use std::fmt;
 use std::time::Duration;
 
 /// Names one connection for the life of the process; never used twice (trap 13).
@@ -109,7 +110,8 @@ pub enum Event {
     Drained {
         end: Offset,
     },
-    /// An operator accepts the loss of whatever this node does not hold: lead without being entitled to.
+    /// An operator accepts the loss of whatever this node does not hold: lead without being entitled to. Answered by
+    /// `Forced`, at once.
     ForceLead,
 }
 
@@ -256,6 +258,8 @@ pub enum Action {
     Drain,
     Undrain,
     HandoverEnded(HandoverEnd),
+    /// What an operator's order to lead came to: the claim under way, or why there is none.
+    Forced(Result<Loss, String>),
 
     /// Write `/config` if its version in the registry is `expected` (`None`: if there is none). Answered by `Written`.
     Write {
@@ -278,6 +282,36 @@ pub enum Action {
     Note(Note),
 }
 
+/// What is given up when a node leads by order of an operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// The epoch that begins.
+    pub epoch: Epoch,
+    /// What this node holds; whatever was acknowledged after it is lost.
+    pub from: Position,
+    /// Whose acknowledgements those were.
+    pub by: Vec<Member>,
+    /// How far this node knows that there were any; there may be more.
+    pub known: Offset,
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { epoch, from, by, known } = self;
+        write!(
+            f,
+            "OK. Epoch {epoch} begins at offset {}, and what was acknowledged after it is lost",
+            from.offset
+        )?;
+        let by: Vec<&str> = by.iter().map(|member| member.id.as_str()).collect();
+        write!(f, " (by {}; ", by.join(" and "))?;
+        match known.saturating_sub(from.offset) {
+            0 => write!(f, "this node knows of nothing)"),
+            bytes => write!(f, "at least {bytes} bytes)"),
+        }
+    }
+}
+
 /// What an operator should read about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
@@ -290,6 +324,7 @@ pub enum Note {
     ChangingSynced { from: Option<Member>, to: Option<Member> },
     Refused { by: Member, detail: String },
     RegistryBehind { theirs: Stamp, ours: Stamp },
+    LeadsByOrder(Loss),
 }
 
 /// What the machines are built with.

@@ -1,4 +1,5 @@
-//! `FAILOVER`: hand the leadership over. The node does it; here only the words are read, in Redis' order.
+//! `FAILOVER`: hand the leadership over. The node does it; here only the words are read, in Redis' order. `FAILOVER FORCE`
+//! to a node that follows nobody makes it lead with what it has, when those are lost who have more.
 
 use crate::command::server::Role;
 use crate::command::spec::{Acl, Arg, Grammar, Kind};
@@ -44,10 +45,14 @@ fn failover(context: &mut Context<'_>, args: &Args<'_>) -> Result<Verdict, Failu
         if status.role == Role::Standalone {
             return Err(Failure::new("ERR No failover in progress."));
         }
-        return Ok(Verdict::Order(Order::Failover { to: None, force: false, abort: true, timeout_ms: None }));
+        return Ok(Verdict::Order(Order::AbortFailover));
     }
     let (to, force, timeout_ms) = read(&words)?;
     if !status.role.leads() {
+        // Of a Redis that is no use; here it is for who has nobody to follow, and accepts the loss of what it lacks.
+        if (to.is_none(), force, timeout_ms, status.link_up) == (true, true, None, false) {
+            return Ok(Verdict::Order(Order::ForceLead));
+        }
         return Err(Failure::new("ERR FAILOVER is not valid when server is a replica."));
     }
     if status.replicas.is_empty() {
@@ -58,7 +63,7 @@ fn failover(context: &mut Context<'_>, args: &Args<'_>) -> Result<Verdict, Failu
             "ERR FAILOVER with force option requires both a timeout and target HOST and IP.",
         ));
     }
-    Ok(Verdict::Order(Order::Failover { to, force, abort: false, timeout_ms }))
+    Ok(Verdict::Order(Order::Failover { to, force, timeout_ms }))
 }
 
 type Options = (Option<(String, u16)>, bool, Option<u64>);

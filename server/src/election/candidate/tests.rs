@@ -3,6 +3,7 @@
 use super::*;
 use crate::replication::history::History;
 use crate::replication::member::{Durability, FORMAT};
+use crate::replication::protocol::Loss;
 use crate::replication::wire::Hello;
 
 fn member(id: &str) -> Member {
@@ -117,12 +118,43 @@ fn nobody_leads_past_a_damaged_node_because_it_seems_to_hold_more() {
 #[test]
 fn an_operator_may_have_a_damaged_node_lead_and_a_copy_ends_the_damage() {
     let mut ordered = born("a", &["b"], true);
-    ordered.on(Time::ZERO, Event::ForceLead, &mut Vec::new());
-    assert!(tries(&mut ordered));
+    let after = Time::from_nanos(10_000_000_000);
+    let loss = Loss { epoch: 2, from: position(100), by: vec![member("b")], known: 0 };
+    assert_eq!(forced(&mut ordered, after), Ok(loss));
+    assert!(ordered.view.claiming());
     let mut healed = born("b", &["a"], true);
     assert!(healed.status().damaged && healed.common.copy_next);
     healed.on(Time::ZERO, Event::Installed { position: Some(position(100)) }, &mut Vec::new());
     assert!(!healed.status().damaged && !healed.status().whole);
+}
+
+fn forced(node: &mut Candidate, now: Time) -> Result<Loss, String> {
+    let mut out = Vec::new();
+    node.on(now, Event::ForceLead, &mut out);
+    let answer = out.into_iter().find_map(|action| match action {
+        Action::Forced(answer) => Some(answer),
+        _ => None,
+    });
+    answer.expect("an order is answered at once")
+}
+
+#[test]
+fn an_order_to_lead_is_for_now_and_not_past_who_holds_everything() {
+    let after = Time::from_nanos(10_000_000_000);
+    let mut early = born("c", &[], false);
+    assert_eq!(forced(&mut early, Time::ZERO), Err("a leader was heard a moment ago".into()));
+    assert!(!tries(&mut early), "it was an order for then");
+
+    let whole = NodeInfo { whole: true, ..info("b") };
+    for (nodes, possible) in [(vec![info("c"), whole], false), (vec![info("c"), info("b")], true)] {
+        let mut node = born("c", &[], false);
+        node.on(after, Event::Registry(RegistryEvent::Nodes(nodes)), &mut Vec::new());
+        assert_eq!(forced(&mut node, after).is_ok(), possible);
+    }
+
+    let mut apart = born("c", &[], false);
+    apart.on(after, Event::Registry(RegistryEvent::Lost), &mut Vec::new());
+    assert_eq!(forced(&mut apart, after), Err("there is no connection to ZooKeeper".into()));
 }
 
 #[test]

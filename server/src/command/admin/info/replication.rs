@@ -23,7 +23,8 @@ pub fn replication(context: &mut Context<'_>, lines: &mut Lines) {
             ),
         );
     }
-    lines.add("master_failover_state", "no-failover");
+    let failover = if status.failing_over { "waiting-for-sync" } else { "no-failover" };
+    lines.add("master_failover_state", failover);
     lines.add("master_replid", if status.replid.is_empty() { &server.run_id } else { &status.replid });
     lines.add("master_replid2", "0".repeat(40));
     lines.add("master_repl_offset", status.offset);
