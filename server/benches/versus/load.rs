@@ -18,6 +18,15 @@ use std::time::{Duration, Instant};
 /// How long to wait for the last replies, and for any reply at all.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 
+/// What a piece of a load saw.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Seen {
+    pub operations: u64,
+    pub seconds: f64,
+    /// The longest time from sending a batch to its last reply.
+    pub slowest: Duration,
+}
+
 struct Client {
     stream: TcpStream,
     replies: Replies,
@@ -27,15 +36,17 @@ struct Client {
     /// Replies of the batch that have come.
     seen: usize,
     waiting: bool,
+    sent: Instant,
 }
 
-struct Load {
+pub struct Load {
     poll: Poll,
     clients: Vec<Client>,
     batches: Vec<Batch>,
     buffer: Vec<u8>,
     /// Operations that have been answered.
     done: u64,
+    slowest: Duration,
     sending: bool,
 }
 
@@ -61,7 +72,7 @@ pub fn measure(server: &Server, row: Row, pipeline: usize, options: &Options) ->
 }
 
 impl Load {
-    fn connect(server: &Server, batches: Vec<Batch>, connections: usize) -> Outcome<Load> {
+    pub fn connect(server: &Server, batches: Vec<Batch>, connections: usize) -> Outcome<Load> {
         let poll = Poll::new()?;
         let address = SocketAddr::from(([127, 0, 0, 1], server.port));
         let mut clients = Vec::with_capacity(connections);
@@ -80,14 +91,38 @@ impl Load {
                 written: 0,
                 seen: 0,
                 waiting: false,
+                sent: Instant::now(),
             });
         }
-        Ok(Load { poll, clients, batches, buffer: vec![0; 256 << 10], done: 0, sending: true })
+        Ok(Load {
+            poll,
+            clients,
+            batches,
+            buffer: vec![0; 256 << 10],
+            done: 0,
+            slowest: Duration::ZERO,
+            sending: true,
+        })
     }
 
-    fn start(&mut self) -> Outcome<()> {
+    /// Goes on until a time, or until `over`, which is asked now and then.
+    pub fn watch(&mut self, end: Instant, over: impl Fn() -> bool) -> Outcome<Seen> {
+        const STEP: Duration = Duration::from_millis(20);
+        let (began, done) = (Instant::now(), self.done);
+        self.slowest = Duration::ZERO;
+        while !over() && Instant::now() < end {
+            self.run_until(end.min(Instant::now() + STEP))?;
+        }
+        Ok(Seen {
+            operations: self.done - done,
+            seconds: began.elapsed().as_secs_f64(),
+            slowest: self.slowest,
+        })
+    }
+
+    pub fn start(&mut self) -> Outcome<()> {
         for client in &mut self.clients {
-            client.waiting = true;
+            (client.waiting, client.sent) = (true, Instant::now());
             client.write(&self.batches)?;
         }
         Ok(())
@@ -102,7 +137,7 @@ impl Load {
     }
 
     /// Sends no more and takes the replies that are on their way, so that the next round begins with a quiet server.
-    fn drain(&mut self) -> Outcome<()> {
+    pub fn drain(&mut self) -> Outcome<()> {
         self.sending = false;
         let mut events = Events::with_capacity(self.clients.len());
         let end = Instant::now() + SILENCE_MAX;
@@ -127,7 +162,9 @@ impl Load {
                 client.write(&self.batches)?;
             }
             if event.is_readable() {
-                self.done += client.read(&self.batches, &mut self.buffer, self.sending)?;
+                let (done, slowest) = client.read(&self.batches, &mut self.buffer, self.sending)?;
+                self.done += done;
+                self.slowest = self.slowest.max(slowest);
             }
         }
         Ok(())
@@ -148,14 +185,14 @@ impl Client {
         Ok(())
     }
 
-    /// Reads what is there; gives the operations that it completed.
-    fn read(&mut self, batches: &[Batch], buffer: &mut [u8], sending: bool) -> Outcome<u64> {
-        let mut done = 0;
+    /// Reads what is there; gives the operations that it completed, and how long the slowest batch took.
+    fn read(&mut self, batches: &[Batch], buffer: &mut [u8], sending: bool) -> Outcome<(u64, Duration)> {
+        let (mut done, mut slowest) = (0, Duration::ZERO);
         loop {
             let length = match self.stream.read(buffer) {
                 Ok(0) => return Err("the server closed a connection".into()),
                 Ok(length) => length,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(done),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok((done, slowest)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error.into()),
             };
@@ -169,12 +206,13 @@ impl Client {
                 done += if each { 0 } else { batch.operations as u64 };
                 (self.seen, self.written) = (0, 0);
                 self.batch = (self.batch + 1) % batches.len();
-                self.waiting = sending;
+                slowest = slowest.max(self.sent.elapsed());
+                (self.waiting, self.sent) = (sending, Instant::now());
                 self.write(batches)?;
             }
             // Less than there was room for: nothing is left, and what comes next is a new event.
             if length < buffer.len() {
-                return Ok(done);
+                return Ok((done, slowest));
             }
         }
     }

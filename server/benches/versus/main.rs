@@ -5,7 +5,10 @@
 //! go back and forth between them, and the table shows the median of the rounds. Each row starts both afresh in empty
 //! directories. The load is the same code and the same bytes for both, but for `sync`: there ours answers when its
 //! replica has the write, and Redis is asked with WAIT 1 after the writes of each batch.
+//!
+//! `--copy` measures instead what it costs a leader to copy everything to a new replica.
 
+mod copy;
 mod load;
 mod options;
 mod replicated;
@@ -42,6 +45,10 @@ fn run(options: &Options) -> Outcome<bool> {
         return Ok(true);
     }
     server::pin_self();
+    if options.copy {
+        copy::run(options)?;
+        return Ok(true);
+    }
     let mut lines = Vec::new();
     for row in options.rows.iter().copied() {
         for &pipeline in &options.pipelines {

@@ -16,6 +16,7 @@ versus: botellier-server and redis-server side by side
   --mark R            exit 1 when a ratio of operations a second is under R (default: 0, never)
   --server PATH       another server in our place, such as redis-server itself
   --redis PATH        (default: redis-server)
+  --copy              what a copy to a new replica costs the leader, instead of rows: with --keys 2000000, say
   --quick             1 round of 0.2 s, pipelines 1 and 16";
 
 pub struct Options {
@@ -30,6 +31,7 @@ pub struct Options {
     pub mark: f64,
     pub server: String,
     pub redis: String,
+    pub copy: bool,
     pub help: bool,
 }
 
@@ -47,6 +49,7 @@ impl Default for Options {
             mark: 0.0,
             server: env!("CARGO_BIN_EXE_botellier-server").into(),
             redis: "redis-server".into(),
+            copy: false,
             help: false,
         }
     }
@@ -61,6 +64,10 @@ impl Options {
                 "--bench" => continue,
                 "--help" | "-h" => {
                     options.help = true;
+                    continue;
+                }
+                "--copy" => {
+                    options.copy = true;
                     continue;
                 }
                 "--quick" => {

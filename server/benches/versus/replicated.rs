@@ -19,10 +19,16 @@ pub fn start(options: &Options) -> Outcome<Pair> {
         let (ours, replica) = redis_pair(&options.server, options)?;
         return Ok(Pair { ours, redis, others: vec![replica, redis_replica], zookeeper: None });
     }
+    let (ours, replica, zookeeper) = our_pair(options, &[])?;
+    Ok(Pair { ours, redis, others: vec![replica, redis_replica], zookeeper: Some(zookeeper) })
+}
+
+/// A leader, its synced replica, and their ZooKeeper.
+pub fn our_pair(options: &Options, more: &[&str]) -> Outcome<(Server, Server, ZooKeeper)> {
     let zookeeper = ZooKeeper::start()?;
     // Roles are for the nodes to settle. The one started first, and with the lower name, leads a new store.
-    let mut ours = node("a", Core::Server, &zookeeper, options)?;
-    let replica = node("b", Core::Other, &zookeeper, options)?;
+    let mut ours = node("a", Core::Server, &zookeeper, options, more)?;
+    let replica = node("b", Core::Other, &zookeeper, options, more)?;
     ours.wait_until("leads with a synced replica", |server| {
         let info = server.ask(&["INFO", "replication"]).unwrap_or_default();
         let synced = info.lines().find_map(|line| line.strip_prefix("botellier_synced:"));
@@ -31,20 +37,30 @@ pub fn start(options: &Options) -> Outcome<Pair> {
     ours.wait_until("takes writes", |server| {
         server.ask(&["SET", "ready", "1"]).is_ok_and(|reply| reply == "+OK\r\n")
     })?;
-    Ok(Pair { ours, redis, others: vec![replica, redis_replica], zookeeper: Some(zookeeper) })
+    Ok((ours, replica, zookeeper))
 }
 
-fn redis_pair(program: &str, options: &Options) -> Outcome<(Server, Server)> {
+pub fn redis_pair(program: &str, options: &Options) -> Outcome<(Server, Server)> {
     let mut leader = Server::start(Flavour::Redis, program, options, &[])?;
-    let follow = ["--replicaof".into(), "127.0.0.1".into(), leader.port.to_string()];
-    let replica = Server::start_on(Core::Other, Flavour::Redis, program, options, &follow)?;
+    let replica = Server::start_on(Core::Other, Flavour::Redis, program, options, &follow(&leader))?;
     leader.wait_until("has its replica", |server| {
         server.ask(&["INFO", "replication"]).is_ok_and(|info| info.contains("state=online"))
     })?;
     Ok((leader, replica))
 }
 
-fn node(id: &str, core: Core, zookeeper: &ZooKeeper, options: &Options) -> Outcome<Server> {
+/// Settings of a Redis that follows another one.
+pub fn follow(leader: &Server) -> Vec<String> {
+    vec!["--replicaof".into(), "127.0.0.1".into(), leader.port.to_string()]
+}
+
+pub fn node(
+    id: &str,
+    core: Core,
+    zookeeper: &ZooKeeper,
+    options: &Options,
+    extra: &[&str],
+) -> Outcome<Server> {
     let more = [
         ("--zookeeper", format!("127.0.0.1:{}/versus", zookeeper.port)),
         ("--node-id", id.into()),
@@ -52,7 +68,8 @@ fn node(id: &str, core: Core, zookeeper: &ZooKeeper, options: &Options) -> Outco
         ("--replication-port", free_port()?.to_string()),
         ("--durability", "required".into()),
     ];
-    let more: Vec<String> = more.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect();
+    let more = more.into_iter().flat_map(|(name, value)| [name.to_owned(), value]);
+    let more: Vec<String> = more.chain(extra.iter().map(ToString::to_string)).collect();
     Server::start_on(core, Flavour::Ours, &options.server, options, &more)
 }
 
@@ -77,7 +94,7 @@ impl ZooKeeper {
         let args = ["-Xmx128m", "-cp", ZOOKEEPER_JAR, "org.apache.zookeeper.server.ZooKeeperServerMain"];
         let args: Vec<String> =
             args.map(str::to_owned).into_iter().chain([config.to_string_lossy().into()]).collect();
-        let running = Running::start(Core::Other.number(), "java", &args, dir.path())?;
+        let running = Running::start(Core::Other, "java", &args, dir.path())?;
         let end = Instant::now() + Duration::from_mins(1);
         while !answers(port) {
             if Instant::now() > end {

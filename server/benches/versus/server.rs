@@ -59,13 +59,14 @@ impl Drop for Running {
 
 impl Running {
     /// Starts a program on a core, its output in `dir/output`.
-    pub fn start(core: Option<&str>, program: &str, args: &[String], dir: &Path) -> Outcome<Running> {
+    pub fn start(core: Core, program: &str, args: &[String], dir: &Path) -> Outcome<Running> {
         let output = std::fs::File::create(dir.join("output"))?;
-        let mut command = match core {
-            // taskset becomes the program, so the process is the program's.
+        let niceness = core.niceness();
+        let mut command = match core.number() {
+            // nice and taskset become the program, so the process is the program's.
             Some(core) => {
-                let mut command = Command::new("taskset");
-                command.args(["-c", core, program]);
+                let mut command = Command::new("nice");
+                command.args(["-n", niceness, "taskset", "-c", core, program]);
                 command
             }
             None => Command::new(program),
@@ -109,7 +110,7 @@ impl Server {
         let mut args = flavour.settings(options);
         args.extend(["--port".into(), port.to_string(), "--dir".into(), dir.path().to_string_lossy().into()]);
         args.extend_from_slice(more);
-        let running = Running::start(core.number(), program, &args, dir.path())?;
+        let running = Running::start(core, program, &args, dir.path())?;
         let mut server = Server { flavour, port, running, dir };
         server.wait_until("answers", |server| {
             server.ask(&["PING"]).is_ok_and(|reply| reply.starts_with('+'))
@@ -142,6 +143,19 @@ impl Server {
         Ok(String::from_utf8_lossy(&reply[..length]).into_owned())
     }
 
+    /// Memory that the server and its children have to themselves, in bytes: what they share with each other, and files
+    /// that are mapped, count once or not at all.
+    pub fn memory(&self) -> Outcome<u64> {
+        let id = self.running.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+        let mut kilobytes = number_of(&format!("/proc/{id}/status"), "RssAnon:")?;
+        for child in children.split_whitespace() {
+            // It may have ended meanwhile.
+            kilobytes += number_of(&format!("/proc/{child}/smaps_rollup"), "Private_Dirty:").unwrap_or(0);
+        }
+        Ok(kilobytes * 1024)
+    }
+
     /// Processor time that the server has used, in user and system mode, all its threads.
     pub fn cpu_seconds(&self) -> Outcome<f64> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.running.id()))?;
@@ -154,20 +168,33 @@ impl Server {
     }
 }
 
+/// The number behind a name in a file of such lines.
+fn number_of(path: &str, name: &str) -> Outcome<u64> {
+    let text = std::fs::read_to_string(path)?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).ok_or("no such line")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
+
 /// Where a process runs: the measured servers on one core, everything else on another, if there are two.
 #[derive(Clone, Copy)]
 pub enum Core {
     Server,
     Other,
+    /// The other, when nobody else wants it.
+    Rest,
 }
 
 impl Core {
-    pub fn number(self) -> Option<&'static str> {
+    fn niceness(self) -> &'static str {
+        if matches!(self, Core::Rest) { "19" } else { "0" }
+    }
+
+    fn number(self) -> Option<&'static str> {
         let several = thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
         let pinned = several || PINNED.load(std::sync::atomic::Ordering::Relaxed);
         pinned.then_some(match self {
             Core::Server => SERVER_CORE,
-            Core::Other => OTHER_CORE,
+            Core::Other | Core::Rest => OTHER_CORE,
         })
     }
 }

@@ -32,14 +32,16 @@ impl Line {
     }
 }
 
+/// The median; there is one at least.
+pub fn middle(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) }
+}
+
 /// The median of each number by itself.
 pub fn median(rounds: &[Measured]) -> Measured {
-    let of = |field: fn(&Measured) -> f64| {
-        let mut values: Vec<f64> = rounds.iter().map(field).collect();
-        values.sort_by(f64::total_cmp);
-        let middle = values.len() / 2;
-        if values.len() % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) }
-    };
+    let of = |field: fn(&Measured) -> f64| middle(rounds.iter().map(field).collect());
     Measured {
         operations_a_second: of(|round| round.operations_a_second),
         cpu_micros: of(|round| round.cpu_micros),
