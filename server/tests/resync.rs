@@ -58,6 +58,13 @@ fn number(node: &Server, section: &str, field: &str) -> u64 {
     value.unwrap().parse().unwrap()
 }
 
+/// The most memory that a node has taken since its start, in bytes.
+fn peak_memory(node: &Server) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", node.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
 fn copies(node: &Server) -> usize {
     node.log().matches("receiving a full copy").count()
 }
@@ -96,11 +103,12 @@ fn who_was_away_for_longer_than_the_log_is_kept_gets_one_copy_while_writes_go_on
         Cluster::start(3, &[&DEBUG[..], &["--log-retention-bytes", "1mb", "--save", ""]].concat());
     let leader = cluster.leader();
     let away = replica(&cluster);
+    fill(&cluster.nodes[leader], "long", 150_000, 2000);
     cluster.wait_level();
     let before = copies(&cluster.nodes[away]);
     cluster.nodes[away].kill();
     // Some segments, so that some may go.
-    fill(&cluster.nodes[leader], "long", 150_000, 1000);
+    fill(&cluster.nodes[leader], "long", 150_000, 2000);
     let mut client = Client::connect(cluster.nodes[leader].port, Duration::from_mins(1)).unwrap();
     wait_for("a snapshot", || client.call(&["SAVE"]).ok().filter(Answer::is_ok));
     wait_for("the log to be trimmed", || {
@@ -117,7 +125,10 @@ fn who_was_away_for_longer_than_the_log_is_kept_gets_one_copy_while_writes_go_on
         cluster.nodes[away].log().contains("installed a full copy").then_some(())
     });
     assert_alike(&cluster);
-    assert_eq!(copies(&cluster.nodes[away]), before + 1, "one is enough");
+    let away = &cluster.nodes[away];
+    assert_eq!(copies(away), before + 1, "one is enough");
+    let (holds, peak) = (number(away, "memory", "used_memory"), peak_memory(away));
+    assert!(peak < holds * 8 / 5, "{peak} bytes at most, {holds} now: the old data makes room for the new");
 }
 
 /// A client that sends writes and never reads what is answered; how many bytes it could send.

@@ -145,6 +145,14 @@ impl Keyspace {
         }
     }
 
+    /// All databases, for whoever drops them; a walk under way is given up.
+    pub fn take_databases(&mut self) -> Vec<Database> {
+        self.walk = None;
+        let count = self.databases.len();
+        let fresh = Self::new(count, self.forms);
+        std::mem::replace(&mut self.databases, fresh.databases)
+    }
+
     pub fn databases(&self) -> &[Database] {
         &self.databases
     }

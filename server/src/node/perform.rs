@@ -8,6 +8,8 @@ use bytes::Bytes;
 
 use super::driver::{Driver, TICK};
 use super::{fatal, loading, recovery, status};
+use crate::command::server::Role;
+use crate::metrics::heap;
 use crate::replication::history::History;
 use crate::replication::log::{Fsync, LogError, RawError};
 use crate::replication::member::{Memory, Stamp};
@@ -172,6 +174,7 @@ impl Driver {
             let arrived =
                 copy.finish().map_err(|error| tracing::error!(%error, "the copy is not whole")).ok()?;
             let snapshots = self.node.storage.lock().snapshots.clone();
+            self.forget_what_is_held();
             let keyspace = loading::load(&snapshots, &arrived, self.node.shape)
                 .unwrap_or_else(|error| fatal(&format!("can't load the copy: {error}")));
             let replaced = self.node.storage.lock().install(&arrived);
@@ -184,6 +187,7 @@ impl Driver {
             tracing::info!(%position, "installed a full copy");
             self.state.unsettled = None;
             self.state.attached = true;
+            self.state.show = true;
         }
         self.applier.resume(installed.unwrap_or(stands));
         self.state.log = crate::replication::protocol::LogState {
@@ -194,6 +198,19 @@ impl Driver {
         let log = self.state.log;
         self.state.follow_up.push_back(Event::Log { end: log.end, held: log.held, durable: log.durable });
         self.state.follow_up.push_back(Event::Installed { position: installed });
+    }
+
+    /// There is not memory for the old data and the new; on the disk there are both.
+    fn forget_what_is_held(&self) {
+        let mut engine = self.node.net.engine.lock();
+        let mut status = engine.server.status.clone();
+        status.role = Role::Loading;
+        engine.set_status(status);
+        let old = engine.keyspace.take_databases();
+        drop(engine);
+        drop(old);
+        // The threads that load take it from the system.
+        heap::purge();
     }
 
     pub(super) fn apply(&mut self, upto: Offset) {
@@ -246,7 +263,7 @@ impl Driver {
             engine.close_clients();
             engine.undrain();
             let mut status = engine.server.status.clone();
-            status.role = crate::command::server::Role::Waiting;
+            status.role = Role::Waiting;
             engine.set_status(status);
             (self.end(), engine.is_torn())
         };
