@@ -58,6 +58,21 @@ fingerprint() {
   (cd "$ROOT" && find "$@" -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16)
 }
 
+# zookeeper: where the jars and the settings of the ZooKeeper are that the image has; fetched once.
+zookeeper() {
+  local jars
+  jars=$CACHE/zookeeper-$(fingerprint e2e/zookeeper)
+  if [ ! -d "$jars" ]; then
+    packages maven >&2
+    say "fetching ZooKeeper's jars" >&2
+    mvn -q -B -Dstyle.color=never -f "$HERE/zookeeper/pom.xml" dependency:copy-dependencies -DoutputDirectory="$jars.part/lib" >&2
+    mkdir -p "$jars.part/conf"
+    cp "$HERE/zookeeper/logback.xml" "$jars.part/conf/"
+    mv "$jars.part" "$jars"
+  fi
+  echo "$jars"
+}
+
 # choose_cluster [KIND]: what was asked for, or kind where it is there with its node image, or our own.
 choose_cluster() {
   case "${1:-}" in

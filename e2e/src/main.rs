@@ -23,10 +23,10 @@ use botellier_e2e::history;
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: botellier-e2e scenarios --cluster SCRIPT --sample FILE [--only NAME]... [--list]
-       botellier-e2e faults --server PROGRAM --folder FOLDER [--shim LIBRARY] [--seconds N] [--seed N]
-                            [--export FOLDER] [--only FAULT]...
-       botellier-e2e failover --server PROGRAM --folder FOLDER [--rounds N] [--peer-rounds N] [--gone SECONDS]
-                              [--sentinel tuned|default] [--only FAILURE]...
+       botellier-e2e faults --server PROGRAM --zookeeper FOLDER --folder FOLDER [--shim LIBRARY] [--seconds N]
+                            [--seed N] [--export FOLDER] [--only FAULT]...
+       botellier-e2e failover --server PROGRAM --zookeeper FOLDER --folder FOLDER [--rounds N] [--peer-rounds N]
+                              [--gone SECONDS] [--sentinel tuned|default] [--only FAILURE]...
        botellier-e2e write --address HOST:PORT --run NAME   (password in $REDISCLI_AUTH)";
 
 fn main() -> ExitCode {

@@ -61,6 +61,8 @@ const FAILURES: [(Failure, &str, &str); 8] = [
 
 pub struct Options {
     programs: Programs,
+    /// ZooKeeper's `lib` and `conf`.
+    zookeeper: PathBuf,
     folder: PathBuf,
     rounds: usize,
     /// Rounds with Redis and Sentinel.
@@ -73,13 +75,14 @@ pub struct Options {
 
 impl Options {
     pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let (mut server, mut folder, mut only) = (None, None, Vec::new());
+        let (mut server, mut zookeeper, mut folder, mut only) = (None, None, None, Vec::new());
         let (mut rounds, mut peer_rounds, mut tuning, mut gone) = (20, None, Tuning::TIGHT, 60);
         while let Some(argument) = arguments.next() {
             let value = arguments.next().ok_or_else(|| format!("{argument} needs a value"))?;
             let number = || value.parse::<usize>().map_err(|_| format!("{argument} needs a number"));
             match argument.as_str() {
                 "--server" => server = Some(PathBuf::from(value)),
+                "--zookeeper" => zookeeper = Some(PathBuf::from(value)),
                 "--folder" => folder = Some(PathBuf::from(value)),
                 "--rounds" => rounds = number()?,
                 "--peer-rounds" => peer_rounds = Some(number()?),
@@ -96,6 +99,7 @@ impl Options {
         }
         Ok(Self {
             programs: Programs { server: server.ok_or("--server is missing")?, shim: None },
+            zookeeper: zookeeper.ok_or("--zookeeper is missing")?,
             folder: folder.ok_or("--folder is missing")?,
             rounds,
             peer_rounds: peer_rounds.unwrap_or(rounds),
@@ -147,7 +151,7 @@ fn start(options: &Options) -> Result<(Ours, Peers), String> {
     let nodes = (0..NODES).map(Machine::Node);
     let others = (0..keepers::MEMBERS).map(Machine::Keeper).chain((0..PEERS).map(Machine::Peer));
     network::make(&nodes.chain(others).collect::<Vec<_>>())?;
-    let keepers = Keepers::new(folder, &logs)?;
+    let keepers = Keepers::new(folder, &logs, &options.zookeeper)?;
     keepers.start()?;
     let nodes = (0..NODES).map(|number| Node::new(number, &options.programs, folder, &logs, &[]));
     let ours = Ours { nodes: nodes.collect::<Result<_, _>>()?, keepers };

@@ -6,7 +6,7 @@ use super::{Episode, Options, Run};
 use crate::ground::nodes::pair;
 use crate::ground::{lock, wait_for};
 use crate::history::linear::{self, Operation, Step};
-use crate::history::{export, longest_stall};
+use crate::history::{export, stall};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::BufWriter;
@@ -131,18 +131,36 @@ fn report(run: &Run, episodes: &[Episode], told: &Told) {
     println!("changes of leader {}, ended by themselves: [{}]", epoch.saturating_sub(1), ended.join(", "));
     let stalls = stalls(run, &told.history, episodes);
     println!(
-        "longest time without an acknowledged write, in ms, of the faults that came alone and of mixed ones:"
+        "longest time without an acknowledged write, and how long it went on when all was healed, in ms, of the faults \
+         that came alone and of mixed ones:"
     );
-    println!("  {:28} {:>8} {:>8} {:>8}", "fault", "injected", "alone", "mixed");
+    println!(
+        "  {:28} {:>8} {:>8} {:>8} {:>8} {:>8}",
+        "fault", "injected", "alone", "healed", "mixed", "healed"
+    );
     for (name, count) in injected {
-        let text =
-            |alone| stalls.get(&(name, alone)).map_or("-".to_owned(), |ns| (ns / 1_000_000).to_string());
-        println!("  {name:28} {count:8} {:>8} {:>8}", text(true), text(false));
+        let text = |ns: Option<u64>| ns.map_or("-".to_owned(), |ns| (ns / 1_000_000).to_string());
+        let [alone, mixed] = [true, false].map(|alone| stalls.get(&(name, alone)));
+        let [alone_all, mixed_all] = [alone, mixed].map(|stall| text(stall.map(|stall| stall.all)));
+        let [alone_after, mixed_after] =
+            [alone, mixed].map(|stall| text(stall.map(|stall| stall.after_healing)));
+        println!("  {name:28} {count:8} {alone_all:>8} {alone_after:>8} {mixed_all:>8} {mixed_after:>8}");
     }
 }
 
+/// The longest of each, in nanoseconds.
+#[derive(Clone, Copy, Default)]
+struct Longest {
+    all: u64,
+    after_healing: u64,
+}
+
 /// By fault, and by whether it came alone.
-fn stalls<'e>(run: &Run, history: &[Operation], episodes: &'e [Episode]) -> BTreeMap<(&'e str, bool), u64> {
+fn stalls<'e>(
+    run: &Run,
+    history: &[Operation],
+    episodes: &'e [Episode],
+) -> BTreeMap<(&'e str, bool), Longest> {
     let writes = |operation: &&Operation| {
         !operation.steps.iter().all(|step| matches!(step, Step::Get(_) | Step::Range(_) | Step::Members(_)))
     };
@@ -154,16 +172,18 @@ fn stalls<'e>(run: &Run, history: &[Operation], episodes: &'e [Episode]) -> BTre
     acknowledged.sort_unstable();
     let mut stalls = BTreeMap::new();
     for episode in episodes {
-        let stall = longest_stall(&acknowledged, episode.from, episode.to);
+        let (began, ended) = stall(&acknowledged, episode.from, episode.to);
+        let (all, after_healing) = (ended - began, ended.saturating_sub(began.max(episode.healed)));
         let names: Vec<_> = episode.faults.iter().map(|drawn| drawn.name).collect();
-        let (from, stall_ms) = (episode.from / 1_000_000, stall / 1_000_000);
+        let [began, all_ms, after_ms] = [began, all, after_healing].map(|ns| ns / 1_000_000);
         run.tell(&format!(
-            "without an acknowledged write for {stall_ms} ms after {from} ms: {}",
+            "without an acknowledged write for {all_ms} ms from {began} ms on, {after_ms} ms of it after healing: {}",
             names.join(" + ")
         ));
         for drawn in &episode.faults {
-            let longest = stalls.entry((drawn.name, episode.faults.len() == 1)).or_insert(0);
-            *longest = stall.max(*longest);
+            let longest: &mut Longest = stalls.entry((drawn.name, episode.faults.len() == 1)).or_default();
+            longest.all = longest.all.max(all);
+            longest.after_healing = longest.after_healing.max(after_healing);
         }
     }
     stalls

@@ -33,6 +33,8 @@ const PROGRESS: u64 = 40;
 
 pub struct Options {
     programs: Programs,
+    /// ZooKeeper's `lib` and `conf`.
+    zookeeper: PathBuf,
     /// For data and logs; made anew.
     folder: PathBuf,
     seconds: u64,
@@ -43,7 +45,7 @@ pub struct Options {
 
 impl Options {
     pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let (mut server, mut shim, mut folder, mut export) = (None, None, None, None);
+        let (mut server, mut shim, mut zookeeper, mut folder, mut export) = (None, None, None, None, None);
         let (mut seconds, mut seed, mut only) = (180, fastrand::u64(..1_000_000_000), Vec::new());
         while let Some(argument) = arguments.next() {
             let value = arguments.next().ok_or_else(|| format!("{argument} needs a value"))?;
@@ -51,6 +53,7 @@ impl Options {
             match argument.as_str() {
                 "--server" => server = Some(value.into()),
                 "--shim" => shim = Some(value.into()),
+                "--zookeeper" => zookeeper = Some(PathBuf::from(value)),
                 "--folder" => folder = Some(PathBuf::from(value)),
                 "--export" => export = Some(value.into()),
                 "--seconds" => seconds = number()?,
@@ -61,6 +64,7 @@ impl Options {
         }
         Ok(Self {
             programs: Programs { server: server.ok_or("--server is missing")?, shim },
+            zookeeper: zookeeper.ok_or("--zookeeper is missing")?,
             folder: folder.ok_or("--folder is missing")?,
             seconds,
             seed,
@@ -74,6 +78,8 @@ impl Options {
 struct Episode {
     faults: Vec<Drawn>,
     from: u64,
+    /// When the last of them was healed.
+    healed: u64,
     to: u64,
 }
 
@@ -130,7 +136,7 @@ fn start(options: &Options) -> Result<Run, String> {
     let members = (0..keepers::MEMBERS).map(Machine::Keeper);
     let machines: Vec<Machine> = (0..NODES).map(Machine::Node).chain(members).collect();
     network::make(&machines)?;
-    let keepers = Keepers::new(folder, &logs)?;
+    let keepers = Keepers::new(folder, &logs, &options.zookeeper)?;
     keepers.start()?;
     let settings = settings(options.seed);
     println!("settings {}", settings.join(" "));
@@ -199,9 +205,10 @@ impl Run {
                     });
                 }
             });
+            let healed = self.load.now();
             let progress = self.progress();
             let whole = progress.and_then(|()| self.whole());
-            episodes.push(Episode { faults, from, to: self.load.now() });
+            episodes.push(Episode { faults, from, healed, to: self.load.now() });
             if let Err(error) = whole {
                 self.tell(&error);
                 self.tell(&format!("ZooKeeper's members say {:?}", self.world.keepers.say()));

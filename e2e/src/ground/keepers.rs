@@ -1,4 +1,9 @@
-//! A ZooKeeper ensemble of three members, as the operator sets it up.
+//! A ZooKeeper ensemble of three members: the version that the operator's image has, set up as the operator does.
+//!
+//! Debian's 3.8.0 will not do. A follower of it may send its acknowledgement of a write that was under way before the one
+//! that ends its synchronization, and the leader, which counts them, takes the one for the other: if both followers lose
+//! their leader for a moment and do that, nothing is ever committed again (ZOOKEEPER-4685, mended with ZOOKEEPER-4394 in
+//! 3.9.3).
 
 use super::network::Machine;
 use super::process::Process;
@@ -17,13 +22,13 @@ pub struct Keepers {
 }
 
 impl Keepers {
-    /// Prepares members with their data and logs beneath `folder`.
-    pub fn new(folder: &Path, logs: &Path) -> Result<Self, String> {
+    /// Prepares members with their data and logs beneath `folder`; `jars` holds ZooKeeper's `lib` and `conf`.
+    pub fn new(folder: &Path, logs: &Path, jars: &Path) -> Result<Self, String> {
         // In memory: what is shared with the rest of the host is no part of what is tried here.
         let data = folder.join("zookeeper");
         run(&["mkdir", "-p", &data.display().to_string()])?;
         run(&["mount", "-t", "tmpfs", "tmpfs", &data.display().to_string()])?;
-        let members = (0..MEMBERS).map(|number| member(number, &data, logs));
+        let members = (0..MEMBERS).map(|number| member(number, &data, logs, jars));
         Ok(Self { members: members.collect::<Result<_, _>>().map_err(|error| error.to_string())? })
     }
 
@@ -65,7 +70,7 @@ fn ask(machine: Machine) -> std::io::Result<String> {
     Ok(answer)
 }
 
-fn member(number: usize, folder: &Path, logs: &Path) -> std::io::Result<Process> {
+fn member(number: usize, folder: &Path, logs: &Path, jars: &Path) -> std::io::Result<Process> {
     let machine = Machine::Keeper(number);
     let data = folder.join(machine.name());
     std::fs::create_dir_all(&data)?;
@@ -82,15 +87,15 @@ fn member(number: usize, folder: &Path, logs: &Path) -> std::io::Result<Process>
     }
     std::fs::write(&file, settings)?;
     std::fs::write(data.join("myid"), (number + 1).to_string())?;
+    let jars = jars.display();
+    let classes = format!("{jars}/conf:{jars}/lib/*");
     let java = [
         "java",
         "-Xmx64m",
         "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1",
         "-cp",
-        "/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar",
-        "-Dorg.slf4j.simpleLogger.showDateTime=true",
-        "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
+        &classes,
         "-Dzookeeper.forceSync=no",
         "org.apache.zookeeper.server.quorum.QuorumPeerMain",
     ];

@@ -12,7 +12,7 @@ mod stalls;
 
 pub use check::{Found, Verdict, check};
 pub use gaps::{Gaps, gaps};
-pub use stalls::{longest_stall, percentile};
+pub use stalls::{longest_stall, percentile, stall};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {

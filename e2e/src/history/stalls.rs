@@ -5,13 +5,21 @@
 /// The longest time between two acknowledgements next to each other of which any part lies between `from` and `to`;
 /// `acknowledged` is in order. Before the first one and after the last one, `from` and `to` themselves count.
 pub fn longest_stall(acknowledged: &[u64], from: u64, to: u64) -> u64 {
+    let (began, ended) = stall(acknowledged, from, to);
+    ended - began
+}
+
+/// From when until when it lasted, the first of the longest.
+pub fn stall(acknowledged: &[u64], from: u64, to: u64) -> (u64, u64) {
     let first = acknowledged.partition_point(|at| *at <= from);
     let after = acknowledged.partition_point(|at| *at < to);
     let before = first.checked_sub(1).map_or(from, |index| acknowledged[index]);
     let end = acknowledged.get(after).copied().unwrap_or(to);
-    let (mut longest, mut last) = (0, before);
+    let (mut longest, mut last) = ((before, before), before);
     for at in acknowledged[first..after.max(first)].iter().copied().chain([end]) {
-        longest = longest.max(at.saturating_sub(last));
+        if at.saturating_sub(last) > longest.1 - longest.0 {
+            longest = (last, at);
+        }
         last = at;
     }
     longest
@@ -36,6 +44,8 @@ mod tests {
         assert_eq!(longest_stall(&acknowledged, 95, 200), 200);
         assert_eq!(longest_stall(&acknowledged, 10, 20), 10);
         assert_eq!(longest_stall(&acknowledged, 5, 305), 200);
+        assert_eq!(stall(&acknowledged, 5, 305), (100, 300));
+        assert_eq!(stall(&acknowledged, 30, 40), (20, 90));
     }
 
     #[test]
