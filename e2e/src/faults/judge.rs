@@ -1,6 +1,6 @@
 //! Whether what clients were told is right, and the report.
 
-use super::load::{Told, find_leader};
+use super::load::{REPLY_TIME_MAX, Told, find_leader};
 use super::work::Work;
 use super::{Episode, Options, Run};
 use crate::ground::nodes::pair;
@@ -27,7 +27,7 @@ pub fn read_all(run: &Run) -> Result<(), String> {
     for key in &keys {
         // Reads have no effect: one without an answer is asked again.
         wait_for("an answer at the end", Duration::from_secs(30), || {
-            let mut open = connection.take().or_else(|| find_leader(0).ok())?;
+            let mut open = connection.take().or_else(|| find_leader(0, REPLY_TIME_MAX).ok())?;
             run.load.operate(&mut open, READER, Work::read(key), &mut found).then(|| connection = Some(open))
         })?;
     }
@@ -172,7 +172,9 @@ fn stalls<'e>(
     acknowledged.sort_unstable();
     let mut stalls = BTreeMap::new();
     for episode in episodes {
-        let (began, ended) = stall(&acknowledged, episode.from, episode.to);
+        // What goes on after the end is the next one's: at the end writes were acknowledged.
+        let until = acknowledged.partition_point(|at| *at < episode.to);
+        let (began, ended) = stall(&acknowledged[..until], episode.from, episode.to);
         let (all, after_healing) = (ended - began, ended.saturating_sub(began.max(episode.healed)));
         let names: Vec<_> = episode.faults.iter().map(|drawn| drawn.name).collect();
         let [began, all_ms, after_ms] = [began, all, after_healing].map(|ns| ns / 1_000_000);

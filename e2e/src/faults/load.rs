@@ -19,7 +19,11 @@ pub const CLIENTS: usize = 10;
 /// For how long the same keys are used.
 const GENERATION: Duration = Duration::from_secs(2);
 const CONNECT_TIME_MAX: Duration = Duration::from_millis(200);
-const REPLY_TIME_MAX: Duration = Duration::from_secs(1);
+pub const REPLY_TIME_MAX: Duration = Duration::from_secs(1);
+/// So many clients wait less: or all would wait for a leader that is stopped or cut off, and nobody would see how soon
+/// another one serves.
+const IMPATIENT: usize = 3;
+const IMPATIENT_TIME_MAX: Duration = Duration::from_millis(300);
 /// A client begins an operation no sooner than this after the one before.
 const PACE: Duration = Duration::from_millis(12);
 /// After an operation without a reply, so that not too many of them are open.
@@ -76,9 +80,10 @@ impl Load {
             fastrand::Rng::with_seed(seed ^ (number as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let mut told = Told::default();
         let (mut connection, mut turn) = (None, 0u64);
+        let patience = if number < IMPATIENT { IMPATIENT_TIME_MAX } else { REPLY_TIME_MAX };
         while !self.stopped.load(Ordering::Relaxed) {
             let began = Instant::now();
-            let open = connection.take().or_else(|| find_leader(rng.usize(..NODES)).ok());
+            let open = connection.take().or_else(|| find_leader(rng.usize(..NODES), patience).ok());
             if let Some(mut open) = open {
                 turn += 1;
                 let generation = (self.began.elapsed().as_millis() / GENERATION.as_millis()) as u64;
@@ -134,10 +139,10 @@ impl Load {
 
 /// A connection to a node that says it leads: once deposed, it closes its clients' connections. The first one that is
 /// asked is `first`.
-pub fn find_leader(first: usize) -> io::Result<Client> {
+pub fn find_leader(first: usize, patience: Duration) -> io::Result<Client> {
     let mut last = io::Error::from(io::ErrorKind::NotConnected);
     for number in (0..NODES).map(|step| (first + step) % NODES) {
-        match connect(number) {
+        match connect(number, patience) {
             Ok(Some(client)) => return Ok(client),
             Ok(None) => {}
             Err(error) => last = error,
@@ -146,8 +151,8 @@ pub fn find_leader(first: usize) -> io::Result<Client> {
     Err(last)
 }
 
-fn connect(number: usize) -> io::Result<Option<Client>> {
-    let mut client = Client::connect(Node::address(number), CONNECT_TIME_MAX, REPLY_TIME_MAX)?;
+fn connect(number: usize, patience: Duration) -> io::Result<Option<Client>> {
+    let mut client = Client::connect(Node::address(number), CONNECT_TIME_MAX, patience)?;
     match client.call(&["ROLE"])? {
         Reply::Array(items) if items.first() == Some(&Reply::Bulk(Some("master".into()))) => Ok(Some(client)),
         _ => Ok(None),

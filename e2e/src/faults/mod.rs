@@ -78,7 +78,7 @@ impl Options {
 struct Episode {
     faults: Vec<Drawn>,
     from: u64,
-    /// When the last of them was healed.
+    /// When all of them were healed and ZooKeeper, if they had hit it, had a quorum again.
     healed: u64,
     to: u64,
 }
@@ -205,9 +205,11 @@ impl Run {
                     });
                 }
             });
+            let quorum = self.quorum();
             let healed = self.load.now();
-            let progress = self.progress();
-            let whole = progress.and_then(|()| self.whole());
+            let progress = quorum.and_then(|()| self.progress());
+            // What the last node's return did to writes is over too.
+            let whole = progress.and_then(|()| self.whole()).and_then(|()| self.progress());
             episodes.push(Episode { faults, from, healed, to: self.load.now() });
             if let Err(error) = whole {
                 self.tell(&error);
@@ -217,6 +219,13 @@ impl Run {
             }
         }
         episodes
+    }
+
+    /// Waits until ZooKeeper can decide again: its members' start is no part of what is measured.
+    fn quorum(&self) -> Result<(), String> {
+        wait_for("ZooKeeper's quorum after healing", PROGRESS_TIME_MAX, || {
+            self.world.keepers.decide().then_some(())
+        })
     }
 
     /// Waits until writes are acknowledged again.

@@ -105,36 +105,33 @@ pub struct Drawn {
 /// Draws episodes, without end.
 pub struct Plan {
     rng: fastrand::Rng,
-    kinds: Vec<usize>,
+    /// Of each only these together come, if there are any.
+    only: Vec<Vec<usize>>,
     deck: Vec<usize>,
 }
 
 impl Plan {
-    /// With `only`, nothing but these kinds, and no overlapping.
+    /// With `only`, nothing but these kinds, each alone; `a+b` are kinds that overlap.
     pub fn new(seed: u64, only: &[String]) -> Result<Self, String> {
-        if let Some(unknown) = only.iter().find(|name| KINDS.iter().all(|kind| kind.1 != **name)) {
-            let names: Vec<_> = KINDS.iter().map(|kind| kind.1).collect();
-            return Err(format!("no fault {unknown}; there are {}", names.join(", ")));
-        }
-        let kinds =
-            (0..KINDS.len()).filter(|&kind| only.is_empty() || only.iter().any(|name| name == KINDS[kind].1));
-        Ok(Self { rng: fastrand::Rng::with_seed(seed), kinds: kinds.collect(), deck: Vec::new() })
+        let kind = |name: &str| {
+            KINDS.iter().position(|kind| kind.1 == name).ok_or_else(|| {
+                let names: Vec<_> = KINDS.iter().map(|kind| kind.1).collect();
+                format!("no fault {name}; there are {}", names.join(", "))
+            })
+        };
+        let only = only.iter().map(|names| names.split('+').map(kind).collect());
+        let only = only.collect::<Result<_, String>>()?;
+        Ok(Self { rng: fastrand::Rng::with_seed(seed), only, deck: Vec::new() })
     }
 
     /// The next episode: at least one fault.
     pub fn episode(&mut self) -> Vec<Drawn> {
-        let mut drawn = vec![self.next_kind()];
-        // With a few kinds only, each is seen by itself.
-        if self.kinds.len() == KINDS.len() && self.rng.u8(..100) < 55 {
-            for _ in 0..=self.rng.u8(..2) {
-                let kind = self.next_kind();
-                drawn.push(kind);
-            }
-            if self.rng.u8(..3) == 0 {
-                let beside = self.draw(&BESIDE);
-                drawn.push(beside);
-            }
-        }
+        let mut drawn: Vec<Drawn> = if self.only.is_empty() {
+            self.any()
+        } else {
+            let together = self.next();
+            self.only[together].clone().into_iter().map(|kind| self.draw(&KINDS[kind])).collect()
+        };
         // The first of them begins the episode; one node at most loses its disk.
         drawn[0].after_ms = 0;
         let mut emptied = 0;
@@ -145,13 +142,33 @@ impl Plan {
         drawn
     }
 
+    fn any(&mut self) -> Vec<Drawn> {
+        let mut drawn = vec![self.next_kind()];
+        if self.rng.u8(..100) < 55 {
+            for _ in 0..=self.rng.u8(..2) {
+                let kind = self.next_kind();
+                drawn.push(kind);
+            }
+            if self.rng.u8(..3) == 0 {
+                let beside = self.draw(&BESIDE);
+                drawn.push(beside);
+            }
+        }
+        drawn
+    }
+
     fn next_kind(&mut self) -> Drawn {
+        let kind = self.next();
+        self.draw(&KINDS[kind])
+    }
+
+    /// Every kind, or all of `only`, before any comes again.
+    fn next(&mut self) -> usize {
         if self.deck.is_empty() {
-            self.deck.clone_from(&self.kinds);
+            self.deck = (0..if self.only.is_empty() { KINDS.len() } else { self.only.len() }).collect();
             self.rng.shuffle(&mut self.deck);
         }
-        let kind = self.deck.pop().unwrap_or_default();
-        self.draw(&KINDS[kind])
+        self.deck.pop().unwrap_or_default()
     }
 
     fn draw(&mut self, kind: &(Fault, &'static str, u64, u64)) -> Drawn {
@@ -204,5 +221,14 @@ mod tests {
         let mut plan = Plan::new(1, &["handover".to_owned()]).unwrap();
         assert!((0..20).all(|_| plan.episode().iter().all(|drawn| drawn.fault == Fault::Handover)));
         assert!(Plan::new(1, &["nothing".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn what_was_asked_for_together_comes_together() {
+        let mut plan = Plan::new(1, &["kill-all+handover".to_owned()]).unwrap();
+        for _ in 0..20 {
+            let names: Vec<_> = plan.episode().iter().map(|drawn| drawn.name).collect();
+            assert_eq!(names, ["kill-all", "handover"]);
+        }
     }
 }

@@ -43,6 +43,12 @@ impl Keepers {
         self.members.iter().all(|member| serves(member.machine).unwrap_or(false))
     }
 
+    /// Whether most of them have.
+    pub fn decide(&self) -> bool {
+        let serving = self.members.iter().filter(|member| serves(member.machine).unwrap_or(false));
+        serving.count() > MEMBERS / 2
+    }
+
     /// What each member says of itself.
     pub fn say(&self) -> Vec<String> {
         let say = |member: &Process| ask(member.machine).unwrap_or_else(|error| error.to_string());

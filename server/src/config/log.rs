@@ -51,7 +51,12 @@ fn targets(level: LogLevel) -> Targets {
         LogLevel::Notice => LevelFilter::INFO,
         LogLevel::Warning => LevelFilter::WARN,
     };
-    Targets::new().with_target("botellier", ours).with_default(ours.min(LevelFilter::INFO))
+    // It warns of each member that opens no session, several times a second for as long as there is no quorum.
+    let client = if ours > LevelFilter::INFO { LevelFilter::INFO } else { LevelFilter::ERROR };
+    Targets::new()
+        .with_target("botellier", ours)
+        .with_target("zookeeper_client", client)
+        .with_default(ours.min(LevelFilter::INFO))
 }
 
 fn append(path: &PathBuf) -> io::Result<File> {

@@ -10,7 +10,7 @@
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use zookeeper_client::{
     Acls, AddWatchMode, Client, CreateMode, Error, EventType, PersistentWatcher, SessionState,
 };
@@ -29,6 +29,12 @@ const ANSWER_TIME_MAX: Duration = Duration::from_millis(1_500);
 const SLOW: Duration = Duration::from_millis(200);
 /// After so long without news the member is asked something.
 const PROBE_AFTER: Duration = Duration::from_secs(1);
+/// A member that has not opened a session for so long is not waited for alone: the next one is asked too.
+const NEXT_MEMBER: Duration = Duration::from_millis(150);
+/// How long a member may take to open a session.
+const OPEN_TIME_MAX: Duration = Duration::from_secs(1);
+/// Between two rounds of asking all members. A takeover may be waiting for the ensemble to come back.
+const RETRY: Duration = Duration::from_millis(200);
 /// How long an answer to a write that was under way may still take after its connection was lost.
 const STRAGGLER: Duration = Duration::from_secs(1);
 
@@ -93,13 +99,16 @@ where
         let mut session = Session { client, announcement, report: &report, write: None };
         match session.run(&mut requests).await {
             Ended::Done => return,
-            Ended::Lost => tracing::warn!("the connection to ZooKeeper is lost; making a new session"),
+            Ended::Lost => {
+                tracing::warn!("the connection to ZooKeeper is lost; making a new session");
+                session.lose().await;
+            }
             Ended::Failed(error) => {
                 tracing::warn!(%error, "the ZooKeeper session failed; making a new one");
-                tokio::time::sleep(Duration::from_millis(500)).await;
+                session.lose().await;
+                tokio::time::sleep(RETRY).await;
             }
         }
-        session.lose().await;
         announcement = session.announcement.take();
     }
 }
@@ -121,37 +130,63 @@ fn answer_without_session(
 
 /// A session, with the chroot made; tries for ever.
 async fn connect(ensemble: &ZooKeeper) -> Client {
+    let began = Instant::now();
     let mut said = false;
     loop {
-        match try_connect(ensemble).await {
-            Ok(client) => {
-                tracing::info!(%ensemble, "connected to ZooKeeper");
+        match try_connect(ensemble, OPEN_TIME_MAX).await {
+            Ok((member, client)) => {
+                tracing::info!(%ensemble, member, took = ?began.elapsed(), "connected to ZooKeeper");
                 return client;
             }
             Err(error) => {
                 if !std::mem::replace(&mut said, true) {
                     tracing::warn!(%ensemble, %error, "can't reach ZooKeeper; trying on");
                 }
-                tokio::time::sleep(Duration::from_millis(300)).await;
+                tokio::time::sleep(RETRY).await;
             }
         }
     }
 }
 
-async fn try_connect(ensemble: &ZooKeeper) -> Result<Client, Error> {
+/// A session of the member that opens one first. They are asked in an order of chance, one after the other, and none
+/// keeps the next one waiting: a member that is stopped, or cut off, or just starting, accepts a connection and is silent.
+/// What the slower ones open is closed.
+async fn try_connect(ensemble: &ZooKeeper, limit: Duration) -> Result<(String, Client), Error> {
+    let mut members = ensemble.servers.clone();
+    fastrand::shuffle(&mut members);
+    let mut members = members.into_iter();
+    let mut asked = JoinSet::new();
+    let mut last = Error::NoHosts;
+    loop {
+        if let Some(member) = members.next() {
+            asked.spawn(open(member, ensemble.chroot.clone(), limit));
+        }
+        tokio::select! {
+            answer = asked.join_next() => match answer {
+                Some(Ok(Ok(opened))) => return Ok(opened),
+                Some(Ok(Err(error))) => last = error,
+                Some(Err(_)) => {}
+                None => return Err(last),
+            },
+            () = tokio::time::sleep(NEXT_MEMBER), if members.len() > 0 => {}
+        }
+    }
+}
+
+async fn open(member: String, chroot: String, limit: Duration) -> Result<(String, Client), Error> {
     let client = Client::connector()
         .with_session_timeout(SESSION)
-        .with_connection_timeout(Duration::from_secs(1))
-        .connect(&ensemble.servers.join(","))
+        .with_connection_timeout(limit)
+        .with_fail_eagerly()
+        .connect(&member)
         .await?;
     let directory = CreateMode::Persistent.with_acls(Acls::anyone_all());
-    if ensemble.chroot != "/" {
-        client.mkdir(&ensemble.chroot, &directory).await?;
+    if chroot != "/" {
+        in_time(client.mkdir(&chroot, &directory)).await?;
     }
-    let client =
-        client.chroot(ensemble.chroot.clone()).map_err(|_| Error::UnexpectedError("bad chroot".into()))?;
-    client.mkdir(NODES, &directory).await?;
-    Ok(client)
+    let client = client.chroot(chroot).map_err(|_| Error::UnexpectedError("bad chroot".into()))?;
+    in_time(client.mkdir(NODES, &directory)).await?;
+    Ok((member, client))
 }
 
 enum Ended {
@@ -374,5 +409,36 @@ async fn write(client: Client, config: Config, expected: Option<i32>) -> WriteOu
             tracing::warn!(%error, "the outcome of a write to ZooKeeper is unknown");
             WriteOutcome::Undecided
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn a_silent_member_keeps_none_of_the_others_waiting() {
+        let bind = || TcpListener::bind("127.0.0.1:0");
+        let (one, other) = (bind().await.unwrap(), bind().await.unwrap());
+        let servers = [&one, &other].map(|member| member.local_addr().unwrap().to_string()).into();
+        let ensemble = ZooKeeper { servers, chroot: "/".into() };
+        let trying =
+            tokio::spawn(async move { try_connect(&ensemble, Duration::from_secs(3)).await.map(drop) });
+        let (asked, next) = tokio::select! {
+            asked = one.accept() => (asked, &other),
+            asked = other.accept() => (asked, &one),
+        };
+        let (first, _) = asked.unwrap();
+        next.accept().await.unwrap();
+        // It has said nothing, and is still being waited for.
+        let mut request = [0; 256];
+        loop {
+            match first.try_read(&mut request) {
+                Ok(read) => assert_ne!(read, 0, "it was given up before the next one was asked"),
+                Err(error) => break assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock),
+            }
+        }
+        trying.abort();
     }
 }
