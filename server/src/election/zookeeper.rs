@@ -18,6 +18,7 @@ use zookeeper_client::{
 use crate::config::ZooKeeper;
 use crate::replication::member::{self, Config, NodeInfo};
 use crate::replication::protocol::{RegistryEvent, WriteOutcome};
+use crate::value::chance;
 
 const SESSION: Duration = Duration::from_secs(6);
 const CONFIG: &str = "/config";
@@ -153,7 +154,7 @@ async fn connect(ensemble: &ZooKeeper) -> Client {
 /// What the slower ones open is closed.
 async fn try_connect(ensemble: &ZooKeeper, limit: Duration) -> Result<(String, Client), Error> {
     let mut members = ensemble.servers.clone();
-    fastrand::shuffle(&mut members);
+    members.sort_by_cached_key(|_| chance::number());
     let mut members = members.into_iter();
     let mut asked = JoinSet::new();
     let mut last = Error::NoHosts;

@@ -8,7 +8,8 @@ use bytes::Bytes;
 
 use super::driver::{Driver, TICK};
 use super::{fatal, loading, recovery, status};
-use crate::command::server::Role;
+use crate::command::server::{Role, Status};
+use crate::engine::Engine;
 use crate::metrics::heap;
 use crate::replication::history::History;
 use crate::replication::log::{Fsync, LogError, RawError};
@@ -203,9 +204,7 @@ impl Driver {
     /// There is not memory for the old data and the new; on the disk there are both.
     fn forget_what_is_held(&self) {
         let mut engine = self.node.net.engine.lock();
-        let mut status = engine.server.status.clone();
-        status.role = Role::Loading;
-        engine.set_status(status);
+        show_role(&mut engine, Role::Loading);
         let old = engine.keyspace.take_databases();
         drop(engine);
         drop(old);
@@ -262,9 +261,7 @@ impl Driver {
             self.node.net.gate.end_term();
             engine.close_clients();
             engine.undrain();
-            let mut status = engine.server.status.clone();
-            status.role = Role::Waiting;
-            engine.set_status(status);
+            show_role(&mut engine, Role::Waiting);
             (self.end(), engine.is_torn())
         };
         if torn {
@@ -330,4 +327,10 @@ impl Driver {
             }
         }
     }
+}
+
+/// At once, before the machine's own picture comes.
+fn show_role(engine: &mut Engine, role: Role) {
+    let status = Status { role, ..engine.server.status.clone() };
+    engine.set_status(status);
 }

@@ -10,7 +10,7 @@ use botellier_server::mutant::{self, DEFECTS};
 use crate::world::World;
 
 /// Seeds that are tried before a defect counts as not found.
-const SEEDS_MAX: u64 = 10_000;
+const SEEDS_MAX: u64 = 5000;
 
 /// What this simulator does not find: `tests/model` does, and fails if not.
 const LEFT_TO_THE_MODEL: &[u8] = &[13];
