@@ -92,8 +92,11 @@ pub struct Follower {
     address: Option<(String, u16)>,
     link: Link,
     awake: Awake,
-    /// When (awake) the leader was last heard, or first looked for.
+    /// When (awake) a leader that hears this node was last heard, or first looked for.
     heard: Duration,
+    /// The last heartbeat asked for no lease: the leader gave it up, or does not hear this node. It can commit nothing
+    /// with it then, so whatever else it sends is no sign of life.
+    unheard: bool,
     /// When (awake) the link last got anywhere.
     link_heard: Duration,
     /// It was a replica of this leader in this epoch: silence now means something.
@@ -127,6 +130,7 @@ impl Follower {
             link: Link::Down { retry_at: now },
             awake: Awake::new(now),
             heard: Duration::ZERO,
+            unheard: false,
             link_heard: Duration::ZERO,
             attached: false,
             released: false,
@@ -158,7 +162,7 @@ impl Follower {
         self.attached
     }
 
-    /// For how long the leader has not been heard of, as far as this process could listen.
+    /// For how long no leader that hears this node has been heard of, as far as this process could listen.
     pub fn silence(&self) -> Duration {
         self.awake.since(self.heard)
     }
@@ -278,11 +282,12 @@ impl Follower {
                 self.welcomed(now, connection, &welcome, common, out);
             }
             (Body::Heartbeat(beat), Link::Streaming(c) | Link::Copying(c) | Link::Installing(c)) => {
-                self.heard = self.awake.total();
+                self.unheard = beat.lease.is_zero();
+                self.alive();
                 self.heartbeat(now, c, &beat, common, out);
             }
             (Body::Records { start, commit, bytes }, Link::Streaming(_)) => {
-                self.heard = self.awake.total();
+                self.alive();
                 self.records(now, start, commit, bytes, common, out);
             }
             (Body::Commit { offset }, Link::Streaming(_)) => committed(offset, common, out),
@@ -296,7 +301,7 @@ impl Follower {
                 out.push(Action::CopyBegin { position, bytes });
             }
             (Body::CopyChunk { bytes }, Link::Copying(_)) => {
-                self.heard = self.awake.total();
+                self.alive();
                 out.push(Action::CopyChunk { bytes });
             }
             (Body::CopyEnd, Link::Copying(connection)) => {
@@ -308,6 +313,12 @@ impl Follower {
                 self.link = Link::Installing(connection);
             }
             _ => self.drop_link(now.plus(RETRY), out),
+        }
+    }
+
+    fn alive(&mut self) {
+        if !self.unheard {
+            self.heard = self.awake.total();
         }
     }
 
@@ -350,7 +361,8 @@ impl Follower {
             self.drop_link(now.plus(common.settings.grace), out);
             return;
         }
-        self.heard = self.awake.total();
+        self.unheard = false;
+        self.alive();
         self.lost = None;
         let end = common.log.end;
         match welcome.plan {

@@ -161,14 +161,20 @@ impl Leader {
             self.beat_at = now.plus(self.settings.heartbeat);
             for (connection, peer) in &self.peers {
                 if peer.fed {
-                    out.push(self.heartbeat(now, *connection));
+                    out.push(self.heartbeat(now, *connection, self.hears(peer)));
                 }
             }
         }
     }
 
-    fn heartbeat(&self, now: Time, connection: ConnectionId) -> Action {
-        let lease = if self.surrendered { Duration::ZERO } else { self.settings.lease };
+    /// Whether it answered lately. If only its answers are lost it must know, by being asked for no lease: else it would
+    /// go on hearing a leader that can't commit, and never take over.
+    fn hears(&self, peer: &Peer) -> bool {
+        self.awake.since(peer.heard) <= self.settings.lease / 2
+    }
+
+    fn heartbeat(&self, now: Time, connection: ConnectionId, hears: bool) -> Action {
+        let lease = if self.surrendered || !hears { Duration::ZERO } else { self.settings.lease };
         let (commit, needed) = (self.commit, self.needed());
         let beat = Heartbeat { stamp: now, commit, needed, lease, wall_ms: 0 };
         Action::Send { connection, frame: self.frame(Body::Heartbeat(beat)) }
@@ -256,8 +262,10 @@ impl Leader {
         if let Some(peer) = self.peers.get_mut(&connection) {
             peer.fed = true;
             peer.copying = plan == Plan::Copy;
+            // It could answer nothing before.
+            peer.heard = self.awake.total();
         }
-        out.push(self.heartbeat(now, connection));
+        out.push(self.heartbeat(now, connection, true));
     }
 
     pub fn ack(&mut self, now: Time, connection: ConnectionId, ack: &Ack, out: &mut Vec<Action>) {

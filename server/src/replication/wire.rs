@@ -116,7 +116,7 @@ pub struct Heartbeat {
     pub commit: Offset,
     /// A node that holds this much in this epoch holds every acknowledged write of the past.
     pub needed: Offset,
-    /// How long a lease the leader asks for; zero: none.
+    /// How long a lease the leader asks for; zero: none, as it gave its own up or has no answers from the receiver.
     pub lease: Duration,
     /// Wall time when it was sent; filled in by the adapter, as machines know none.
     pub wall_ms: u64,

@@ -4,7 +4,7 @@ use super::*;
 use crate::replication::history::History;
 use crate::replication::member::{Durability, FORMAT};
 use crate::replication::protocol::Loss;
-use crate::replication::wire::Hello;
+use crate::replication::wire::{Heartbeat, Hello, Plan, Welcome};
 
 fn member(id: &str) -> Member {
     Member { id: id.into(), incarnation: "1".into() }
@@ -164,4 +164,34 @@ fn damaged_data_of_no_cluster_joins_none() {
     node.common.log = LogState::default();
     assert!(!node.accept(&config(), &mut Vec::new()));
     assert!(node.foreign);
+}
+
+#[test]
+fn a_leader_that_does_not_hear_this_node_is_silent_whatever_it_sends() {
+    let mut node = born("b", &["a"], false);
+    let (connection, mut out) = (ConnectionId::outgoing(1), Vec::new());
+    node.on(Time::ZERO, Event::Opened { connection }, &mut out);
+    let mut send = |node: &mut Candidate, ms: u64, body| {
+        let frame = Frame { epoch: 1, version: 1, body };
+        node.on(Time::from_nanos(ms * 1_000_000), Event::Frame { connection, frame }, &mut out);
+        out.drain(..).any(|action| matches!(action, Action::Write { .. }))
+    };
+    let welcome = Welcome { cluster: "c".into(), plan: Plan::Resume(position(100)), token: 1 };
+    send(&mut node, 0, Body::Welcome(welcome));
+    // Whether it tried to lead, and for how long it then heard nothing.
+    let mut hear = |range: std::ops::Range<u64>, lease: u64| {
+        let (lease, mut tried) = (Duration::from_millis(lease), false);
+        for ms in range.step_by(10) {
+            let stamp = Time::from_nanos(ms);
+            let beat = Heartbeat { stamp, commit: 0, needed: 0, lease, wall_ms: 0 };
+            tried |= send(&mut node, ms, Body::Heartbeat(beat));
+            tried |= send(&mut node, ms, Body::Records { start: 100, commit: 0, bytes: bytes::Bytes::new() });
+        }
+        (tried, node.status().silence)
+    };
+    assert_eq!(hear(10..1000, 400), (false, Duration::ZERO));
+    let (tried, silence) = hear(1000..1300, 0);
+    assert!(!tried && silence >= Duration::from_millis(290), "{silence:?}");
+    assert_eq!(hear(1300..1310, 400), (false, Duration::ZERO), "it is heard again");
+    assert!(hear(1310..2000, 0).0, "it takes over");
 }

@@ -71,6 +71,67 @@ fn nobody_is_named_who_stalls_as_the_one_before_does() {
     assert_eq!(leader.wish(at(2000)), Some(Wish::Name(member("c"))), "one gets on");
 }
 
+/// How many heartbeats ask `b` and `c` for a lease, and how many for none, from then until then; some of them answer.
+fn beats(leader: &mut Leader, range: std::ops::RangeInclusive<u64>, answering: &[u64]) -> [[usize; 2]; 2] {
+    let mut sent = [[0; 2]; 2];
+    for ms in range.step_by(10) {
+        let mut out = Vec::new();
+        leader.tick(at(ms), &mut out);
+        for action in out {
+            if let Action::Send { connection, frame: Frame { body: Body::Heartbeat(beat), .. } } = action {
+                let peer = usize::from(connection != ConnectionId::incoming(1));
+                sent[peer][usize::from(beat.lease.is_zero())] += 1;
+            }
+        }
+        answering.iter().for_each(|number| ack(leader, ms, *number, 100));
+    }
+    sent
+}
+
+#[test]
+fn who_does_not_answer_is_asked_for_no_lease_until_it_does() {
+    let mut leader = led();
+    let both = beats(&mut leader, 1000..=1400, &[1, 2]);
+    assert!(both[0][0] >= 8 && both[0] == both[1] && both[0][1] == 0, "{both:?}");
+    beats(&mut leader, 1410..=1600, &[2]);
+    let deaf = beats(&mut leader, 1610..=2010, &[2]);
+    assert!(deaf[0][0] == 0 && deaf[0][1] >= 8, "{deaf:?}");
+    assert!(deaf[1][1] == 0 && deaf[1][0] >= 8, "the other is not concerned: {deaf:?}");
+    ack(&mut leader, 2010, 1, 100);
+    let back = beats(&mut leader, 2020..=2420, &[1, 2]);
+    assert!(back[0][0] >= 8 && back[0][1] == 0, "{back:?}");
+}
+
+#[test]
+fn who_waited_long_for_its_welcome_is_asked_for_a_lease_at_first() {
+    let mut leader = led();
+    let connection = ConnectionId::incoming(3);
+    let hello = Hello {
+        protocol: wire::PROTOCOL,
+        id: "d".into(),
+        incarnation: "1".into(),
+        cluster: Some("c".into()),
+        ..Hello::default()
+    };
+    leader.hello(at(1000), connection, &hello, &mut Vec::new());
+    beats(&mut leader, 1000..=2000, &[1, 2]);
+    let mut out = Vec::new();
+    leader.compared(at(2000), connection, None, &mut out);
+    for ms in (2010..=2150).step_by(10) {
+        leader.tick(at(ms), &mut out);
+    }
+    let leases: Vec<Duration> = out
+        .iter()
+        .filter_map(|action| match action {
+            Action::Send { connection: to, frame: Frame { body: Body::Heartbeat(beat), .. } } => {
+                (*to == connection).then_some(beat.lease)
+            }
+            _ => None,
+        })
+        .collect();
+    assert!(leases.len() >= 3 && leases.iter().all(|lease| *lease == LEASE), "{leases:?}");
+}
+
 #[test]
 fn a_synced_replica_that_falls_silent_is_replaced_by_a_level_one() {
     let mut leader = led();
