@@ -1,9 +1,10 @@
 //! `<dir>/meta.json`: who this data directory is and what it remembers; and the lock that keeps it to one process.
 //!
 //! Replaced as a whole: written to `meta.json.tmp`, fsynced, renamed, the directory fsynced. What can't wait for that is
-//! kept in `meta.latest` in between. Readers ignore fields that they do not know.
+//! kept in `meta.latest` in between. Both have checksums. Readers ignore fields that they do not know.
 
 mod latest;
+mod seal;
 
 use super::log::disk::{self, Disk, DiskFile};
 use latest::Latest;
@@ -60,6 +61,8 @@ pub enum MetaError {
     Io { doing: &'static str, path: PathBuf, source: io::Error },
     #[error("{} can't be read: {source}", path.display())]
     Damaged { path: PathBuf, source: serde_json::Error },
+    #[error("{} is corrupt: {what}", path.display())]
+    Corrupt { path: PathBuf, what: String },
     #[error("{} has format {format}, which is newer than this program", path.display())]
     Newer { path: PathBuf, format: u32 },
     #[error("the data directory {} is in use by another process", .0.display())]
@@ -235,6 +238,7 @@ impl MetaFile {
         let (temp, path) = (self.dir.join(TEMP_NAME), self.dir.join(FILE_NAME));
         let text = serde_json::to_vec_pretty(meta)
             .map_err(|source| MetaError::Damaged { path: path.clone(), source })?;
+        let text = seal::seal(text);
         let write = || {
             let file = self.disk.create(&temp)?;
             disk::write_all(&*file, 0, &text, &mut 0)?;
@@ -262,6 +266,7 @@ fn read(disk: &dyn Disk, path: &Path) -> Result<Option<Vec<u8>>, MetaError> {
 /// What the file says, or what was kept beside it since.
 fn settle(path: &Path, text: &[u8], newest: Option<&[u8]>) -> Result<Meta, MetaError> {
     let meta = parse(text, path)?;
+    seal::verify(text).map_err(|what| MetaError::Corrupt { path: path.to_owned(), what })?;
     let newest = newest.map(|text| parse(text, &path.with_file_name(latest::FILE_NAME))).transpose();
     let newest = if crate::mutant::is_planted(28) { newest.ok().flatten() } else { newest? };
     let later = |newest: &Meta| newest.incarnation == meta.incarnation && newest.revision > meta.revision;

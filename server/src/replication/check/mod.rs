@@ -2,7 +2,7 @@
 //!
 //! Without `--repair` nothing is written: the disk that everything is read through can't. With it only what a start would
 //! do as well, or what costs nothing: a torn end is cut off, what was left unfinished is removed, a snapshot that others
-//! stand in for is moved to `damaged/`. Damage in the middle is explained and left as it is.
+//! stand in for is moved to `damaged/`. Damage in the middle, and of `meta.json`, is explained and left as it is.
 //!
 //! Deliberately absent: what the records and entries mean. Their checksums are right or they are damaged.
 
@@ -20,7 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::log::disk::Disk;
-use super::meta::{LOCK_NAME, Meta, MetaFile};
+use super::meta::{LOCK_NAME, Meta, MetaError, MetaFile};
 use super::storage::ASIDE_NAME;
 use read_only::ReadOnly;
 
@@ -42,12 +42,20 @@ pub struct Finding {
     pub cure: Cure,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cure {
     /// A start would do the same, or nothing is lost by it: `--repair` does it.
     Safe,
     /// Only a peer or a backup has what is missing.
     Peer,
+    /// Who the node is can't be read. The data may be good, but nobody could say whose it is.
+    Identity,
+}
+
+impl Finding {
+    fn identity(path: &Path, what: String) -> Self {
+        Self { place: path.display().to_string(), what, cure: Cure::Identity }
+    }
 }
 
 impl fmt::Display for Finding {
@@ -104,9 +112,9 @@ fn examine(dir: &Path, repair: bool, out: &mut dyn Write) -> Result<Verdict, Che
     for finding in &findings {
         say(out, &format!("damage: {finding}"))?;
     }
-    let lost = findings.iter().any(|finding| finding.cure == Cure::Peer);
-    if !repair || lost {
-        say(out, advice(lost))?;
+    let worst = findings.iter().map(|finding| finding.cure).max();
+    if !repair || worst != Some(Cure::Safe) {
+        say(out, advice(worst))?;
         return Ok(Verdict::Damaged);
     }
     // The repair takes the lock as a server does.
@@ -120,12 +128,18 @@ fn examine(dir: &Path, repair: bool, out: &mut dyn Write) -> Result<Verdict, Che
     Ok(if left.is_empty() { Verdict::Whole } else { Verdict::Damaged })
 }
 
-fn advice(lost: bool) -> &'static str {
-    if lost {
-        "not repaired: what is damaged can't be had from this directory. Start the node in its cluster: it keeps what is \
-         good, does not lead, and is healed by a copy from the leader. A server alone needs a backup."
-    } else {
-        "damaged, and nothing that is needed is lost: --repair makes it good, and so does a start"
+fn advice(worst: Option<Cure>) -> &'static str {
+    match worst {
+        Some(Cure::Identity) => {
+            "not repaired: the node does not know who it is, and will not start. In a cluster, empty the directory: it \
+             then starts as a new node and has a copy from the leader. A server alone starts without meta.json, with \
+             the data that is here."
+        }
+        Some(Cure::Peer) => {
+            "not repaired: what is damaged can't be had from this directory. Start the node in its cluster: it keeps \
+             what is good, does not lead, and is healed by a copy from the leader. A server alone needs a backup."
+        }
+        _ => "damaged, and nothing that is needed is lost: --repair makes it good, and so does a start",
     }
 }
 
@@ -156,10 +170,22 @@ fn lock(dir: &Path) -> Result<Option<File>, CheckError> {
 /// Reads everything, tells of each file, and returns what is wrong.
 fn look(dir: &Path, disk: &Arc<dyn Disk>, out: &mut dyn Write) -> Result<Vec<Finding>, CheckError> {
     let mut findings = Vec::new();
-    let Some(meta) = MetaFile::peek(&**disk, dir)? else {
-        return Err(CheckError::NoData(dir.display().to_string()));
+    let meta = match MetaFile::peek(&**disk, dir) {
+        Ok(Some(meta)) => Some(meta),
+        Ok(None) => return Err(CheckError::NoData(dir.display().to_string())),
+        Err(MetaError::Damaged { path, source }) => {
+            findings.push(Finding::identity(&path, format!("it can't be read: {source}")));
+            None
+        }
+        Err(MetaError::Corrupt { path, what }) => {
+            findings.push(Finding::identity(&path, what));
+            None
+        }
+        Err(error) => return Err(error.into()),
     };
-    tell_meta(&meta, out)?;
+    if let Some(meta) = &meta {
+        tell_meta(meta, out)?;
+    }
     let found = snapshots::look(dir, disk, out)?;
     let log = log::look(dir, disk, found.newest_whole(), out)?;
     let replaced = found.replaces_all();
@@ -171,7 +197,7 @@ fn look(dir: &Path, disk: &Arc<dyn Disk>, out: &mut dyn Write) -> Result<Vec<Fin
     if !aside.is_empty() {
         say(out, &format!("{ASIDE_NAME}/: {} file(s) that were moved out of the way", aside.len()))?;
     }
-    if let Some(damage) = meta.damage {
+    if let Some(damage) = meta.and_then(|meta| meta.damage) {
         let what = format!("{damage}; it waits for a copy from the leader");
         findings.push(Finding { place: "meta.json".into(), what, cure: Cure::Peer });
     }

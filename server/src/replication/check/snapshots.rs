@@ -123,7 +123,7 @@ fn damage(error: &SnapshotError, cure: Cure) -> Finding {
     };
     let what = match cure {
         Cure::Safe => format!("{what}; an older snapshot or the log stands in for it"),
-        Cure::Peer => format!("{what}; nothing stands in for it"),
+        Cure::Peer | Cure::Identity => format!("{what}; nothing stands in for it"),
     };
     Finding { place, what, cure }
 }

@@ -189,6 +189,27 @@ fn a_directory_in_use_and_one_that_is_none_are_not_examined() {
     assert_eq!(check(empty.path(), true).0, Verdict::Unknown);
     assert_eq!(check(&empty.path().join("missing"), true).0, Verdict::Unknown);
     assert_eq!(empty.path().read_dir().unwrap().count(), 0, "nothing was made");
-    std::fs::write(dir.path().join("meta.json"), b"{").unwrap();
-    assert_eq!(check(dir.path(), true).0, Verdict::Unknown);
+}
+
+#[test]
+fn a_damaged_meta_is_named_and_left_as_it_is() {
+    let (dir, _) = directory();
+    let path = dir.path().join("meta.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    for bad in ["{".to_owned(), text.replacen("incarnation\": \"", "incarnation\": \"0", 1)] {
+        std::fs::write(&path, &bad).unwrap();
+        let before = contents(dir.path());
+        for repair in [false, true] {
+            let (verdict, text) = check(dir.path(), repair);
+            assert_eq!(verdict, Verdict::Damaged, "{text}");
+            assert!(text.contains("damage: ") && text.contains(path.to_str().unwrap()), "{text}");
+            assert!(text.contains("checksums right"), "the rest is examined: {text}");
+            assert!(text.contains("does not know who it is"), "{text}");
+        }
+        assert_eq!(contents(dir.path()), before, "nothing is changed");
+    }
+    // A server alone starts without it.
+    std::fs::remove_file(&path).unwrap();
+    drop(open(dir.path()));
+    assert_eq!(check(dir.path(), false).0, Verdict::Whole);
 }

@@ -237,6 +237,33 @@ fn a_directory_serves_one_process_and_remembers_who_it_is() {
 }
 
 #[test]
+fn a_flipped_bit_of_meta_is_refused_and_a_file_without_a_checksum_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("meta.json");
+    let open =
+        || Storage::open(dir.path(), Options::new(Some(dir.path().into())), Surroundings::of(dir.path())?);
+    let (mut storage, _) = open().unwrap();
+    storage.meta.update(|m| (m.doubt, m.cluster) = (true, Some("c1".into()))).unwrap();
+    storage.close().unwrap();
+    drop(storage);
+    let text = std::fs::read_to_string(&path).unwrap();
+    for (from, to) in [("c1", "c3"), (r#""doubt": true"#, r#""doubt": tru\u0065"#), ("clean", "cleao")] {
+        let flipped = text.replace(from, to);
+        assert_ne!(flipped, text);
+        std::fs::write(&path, &flipped).unwrap();
+        let error = open().map(drop).unwrap_err().to_string();
+        assert!(error.contains(path.to_str().unwrap()), "{error}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), flipped, "nothing is written over it");
+    }
+    // As a program wrote it that knows of no checksum.
+    let (plain, _) = text.rsplit_once(",\n").unwrap();
+    std::fs::write(&path, format!("{plain}\n}}")).unwrap();
+    let (storage, found) = open().unwrap();
+    assert_eq!((storage.meta.get().cluster.as_deref(), found.whole), (Some("c1"), false));
+    assert!(std::fs::read_to_string(&path).unwrap().contains("crc32"), "it has one from now on");
+}
+
+#[test]
 fn a_crash_forgets_of_meta_only_what_was_not_synced_yet() {
     for seed in 0..500 {
         let disk = MemoryDisk::new(seed);
