@@ -1,12 +1,16 @@
 //! Real processes: a replica that was away resumes from the log, one that was away for too long gets one copy, and nobody
-//! who stalls makes the leader grow.
+//! who stalls makes the leader grow. A leader sends nothing of what is damaged on its disk.
 
 #![allow(clippy::unwrap_used)]
 
 mod common;
 
+use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use common::client::{Answer, Client};
@@ -195,4 +199,83 @@ fn a_stalled_replica_costs_the_leader_no_memory_and_resumes() {
     cluster.nodes[stalled].signal("CONT");
     assert_alike(&cluster);
     assert_eq!(copies(&cluster.nodes[stalled]), before, "it goes on from the log");
+}
+
+/// Flip a bit of a file that a server has open.
+fn flip(path: &Path, at: u64) {
+    let file = File::options().read(true).write(true).open(path).unwrap();
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at).unwrap();
+    file.write_all_at(&[byte[0] ^ 16], at).unwrap();
+}
+
+/// The one file of a node's with that ending, the first by name.
+fn first_file(node: &Server, folder: &str, ending: &str) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(node.dir.join(folder)).ok()?;
+    let files = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    files.filter(|path| path.extension().is_some_and(|end| end == ending)).min()
+}
+
+/// It starts on what it has, and finds nothing wrong with it.
+fn assert_sound(node: &mut Server) {
+    node.kill();
+    let check = Command::new(&node.program).arg("check").arg(&node.dir).output().unwrap();
+    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stdout));
+    node.start();
+}
+
+#[test]
+fn a_leader_whose_log_is_damaged_on_disk_says_so_and_sends_a_copy_instead() {
+    let mut cluster = Cluster::start(3, &[&DEBUG[..], &["--save", ""]].concat());
+    let leader = cluster.leader();
+    let away = replica(&cluster);
+    fill(&cluster.nodes[leader], "before", 2000, 100);
+    cluster.wait_level();
+    let before = copies(&cluster.nodes[away]);
+    cluster.nodes[away].kill();
+    // More than is sent from memory.
+    fill(&cluster.nodes[leader], "without", 50_000, 1000);
+    let file = first_file(&cluster.nodes[leader], "log", "log").unwrap();
+    flip(&file, 10 << 20);
+    cluster.nodes[away].start();
+    wait_for("the copy", || cluster.nodes[away].log().contains("installed a full copy").then_some(()));
+    let said = cluster.nodes[leader].log();
+    assert!(said.contains(&format!("{} is corrupt at byte", file.display())), "{said}");
+    assert_alike(&cluster);
+    assert_eq!(copies(&cluster.nodes[away]), before + 1);
+    // Its memory is right, so it is whole again without anybody's help.
+    wait_for("the damaged file to go", || {
+        fill(&cluster.nodes[leader], "after", 10, 100);
+        let _ = cluster.nodes[leader].client().call(&["SAVE"]);
+        (!file.exists()).then_some(())
+    });
+    assert_sound(&mut cluster.nodes[leader]);
+    assert_alike(&cluster);
+}
+
+#[test]
+fn a_leader_whose_snapshot_is_damaged_on_disk_says_so_and_sends_another() {
+    let settings = ["--log-retention-bytes", "1mb", "--save", ""];
+    let mut cluster = Cluster::start(3, &[&DEBUG[..], &settings].concat());
+    let leader = cluster.leader();
+    let away = replica(&cluster);
+    fill(&cluster.nodes[leader], "some", 72_000, 1000);
+    cluster.wait_level();
+    cluster.nodes[away].kill();
+    wait_for("the log to be trimmed", || {
+        let _ = cluster.nodes[leader].client().call(&["SAVE"]);
+        let first = first_file(&cluster.nodes[leader], "log", "log")?;
+        (!first.ends_with(format!("{:020}.log", 0))).then_some(())
+    });
+    let snapshot = first_file(&cluster.nodes[leader], "snapshot", "snap").unwrap();
+    flip(&snapshot, std::fs::metadata(&snapshot).unwrap().len() / 2);
+    std::fs::remove_dir_all(&cluster.nodes[away].dir).unwrap();
+    std::fs::create_dir_all(&cluster.nodes[away].dir).unwrap();
+    cluster.nodes[away].start();
+    wait_for("the copy", || cluster.nodes[away].log().contains("installed a full copy").then_some(()));
+    let said = cluster.nodes[leader].log();
+    assert!(said.contains(&format!("{} is corrupt at byte", snapshot.display())), "{said}");
+    assert_alike(&cluster);
+    assert_sound(&mut cluster.nodes[leader]);
+    assert_alike(&cluster);
 }

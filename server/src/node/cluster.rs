@@ -12,7 +12,7 @@ use super::driver::{Driver, State};
 use super::inbox::{HeldSignal, Inbox, Message};
 use super::outside::Real;
 use super::snapshots::TakeError;
-use super::{Held, Node, NodeError, fatal, recovery};
+use super::{Held, Node, NodeError, fatal, maintenance, recovery};
 use crate::config::{self, Config, ZooKeeper};
 use crate::election::candidate::{Birth, Candidate};
 use crate::election::zookeeper::Registry;
@@ -21,7 +21,7 @@ use crate::replication::position::Position;
 use crate::replication::protocol::{Event, HandoverEnd, HandoverRequest, LogState, Settings};
 use crate::replication::snapshot::{Header, Writer};
 use crate::replication::storage::Found;
-use crate::replication::stream::{self, EVENTS_MAX, Links, Needs};
+use crate::replication::stream::{self, Damage, EVENTS_MAX, Links, Needs};
 use crate::replication::time::Time;
 use crate::resp::{Failure, Reply};
 
@@ -100,6 +100,7 @@ pub(super) fn load(node: &Node, found: Found) -> Result<Position, NodeError> {
 
 fn needs(node: &Arc<Node>, config: &Config, events: mpsc::Sender<Event>) -> Needs {
     let (asker, shower, taker) = (node.settings.clone(), node.settings.clone(), node.clone());
+    let owner = node.clone();
     Needs {
         log: node.log.clone(),
         gate: node.net.gate.clone(),
@@ -110,6 +111,7 @@ fn needs(node: &Arc<Node>, config: &Config, events: mpsc::Sender<Event>) -> Need
             shower.now().passwords().outgoing().unwrap_or_default().as_bytes().to_vec()
         }),
         snapshot: Arc::new(move || snapshot(&taker)),
+        damage: Arc::new(move |damage| mend(&owner, damage)),
         id: node_id(config),
         incarnation: node.storage.lock().meta.get().incarnation.clone(),
     }
@@ -122,7 +124,7 @@ pub(super) fn snapshot(node: &Node) -> Result<stream::Copy, String> {
     if let Some(copy) = newest(node)? {
         return Ok(copy);
     }
-    if node.log.start() == 0 {
+    if node.log.sound_from() == 0 {
         // Everything is in the log: what it goes on from is nothing. No commit is needed to say so, which there may not be
         // before the one that asks has all of it.
         let snapshots = node.storage.lock().snapshots.clone();
@@ -138,16 +140,33 @@ pub(super) fn snapshot(node: &Node) -> Result<stream::Copy, String> {
     newest(node)?.ok_or_else(|| "the snapshot is gone already".to_owned())
 }
 
-/// The newest snapshot, if the log goes on from it.
+/// The newest snapshot, if the log goes on from it. What comes after its header is verified while it is sent.
 fn newest(node: &Node) -> Result<Option<stream::Copy>, String> {
     let snapshots = node.storage.lock().snapshots.clone();
-    let newest = snapshots.newest().map_err(|error| error.to_string())?;
-    let Some((info, keep)) = newest.and_then(|info| node.log.keep_from(info.offset).map(|keep| (info, keep)))
-    else {
-        return Ok(None);
-    };
-    let position = snapshots.load(&info).map_err(|error| error.to_string())?.header().position;
-    Ok(Some(stream::Copy { snapshots, info, position, keep }))
+    loop {
+        let newest = snapshots.newest().map_err(|error| error.to_string())?;
+        let kept = newest.and_then(|info| node.log.keep_from(info.offset).map(|keep| (info, keep)));
+        let Some((info, keep)) = kept else { return Ok(None) };
+        match snapshots.load(&info).map(|loader| loader.header().position) {
+            Ok(position) => return Ok(Some(stream::Copy { snapshots, info, position, keep })),
+            Err(error) if error.is_damage() => {
+                node.storage.lock().put_aside(&info, &error).map_err(|error| error.to_string())?;
+            }
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+}
+
+/// What was to be sent is damaged. Everything is in memory: a new snapshot takes the place of what is not to be read any
+/// more, so that this node is whole again also after a restart, and there is something to send.
+fn mend(node: &Arc<Node>, damage: Damage) {
+    if let Damage::Snapshot(info, error) = damage
+        && let Err(error) = node.storage.lock().put_aside(&info, &error)
+    {
+        // Another copy of the same has seen it too.
+        tracing::warn!(%error, "a damaged snapshot stays where it is");
+    }
+    node.aside.spawn(maintenance::save(node.clone()));
 }
 
 fn serve(config: &Config, links: &Links) -> Result<(), NodeError> {

@@ -29,12 +29,14 @@ pub mod memory;
 mod recover;
 mod scan;
 mod segment;
+mod send;
 mod tail;
 mod write;
 
 pub use read::{Chunk, Keep, ReadError, Reader, Records};
 pub use record::{PAYLOAD_BYTES_MAX, Record};
 pub use recover::{Cut, Recovered};
+pub use send::Sender;
 pub use tail::RawError;
 
 use super::position::{Epoch, EpochStart, Offset, Position};
@@ -350,7 +352,18 @@ impl Log {
         self.core.view.lock().start().offset
     }
 
-    /// Raw bytes from `offset` on, for a follower. Fails if the log does not reach back to it, or not up to it.
+    /// From where on the log can be sent: its start, or what comes after damage that was found in a file.
+    pub fn sound_from(&self) -> Offset {
+        self.core.view.lock().sound_from()
+    }
+
+    /// Raw bytes from `offset` on, for a follower, verified where they come from a file. Fails if the log can't be sent
+    /// from there. Once it finds damage nothing is sent any more from before the end of that file, until it is trimmed.
+    pub fn sender(&self, offset: Offset) -> Result<Sender, ReadError> {
+        Sender::open(&self.core, offset)
+    }
+
+    /// Raw bytes from `offset` on. Fails if the log does not reach back to it, or not up to it.
     pub fn reader(&self, offset: Offset) -> Result<Reader, ReadError> {
         Reader::open(&self.core, offset)
     }
@@ -363,6 +376,7 @@ impl Log {
     /// The position of the log at `offset`, if a record ends there; reads up to 256 KiB of it to be sure.
     pub fn position_at(&self, offset: Offset) -> Result<Position, ReadError> {
         read::position_at(&self.core, offset)
+            .map_err(|error| if error.is_damage() { self.core.damaged(error, offset) } else { error })
     }
 
     /// Whether the log went through `position`: same offset, epoch and history.
@@ -397,7 +411,7 @@ impl Log {
         self.core.reset(to)
     }
 
-    /// Keeps the log from `offset` on for as long as what is returned is there; `None` if that is gone already.
+    /// Keeps the log from `offset` on for as long as what is returned is there; `None` if that is gone already, or damaged.
     pub fn keep_from(&self, offset: Offset) -> Option<Keep> {
         Keep::new(&self.core, offset)
     }

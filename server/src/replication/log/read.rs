@@ -30,6 +30,8 @@ pub struct View {
     cuts: u64,
     /// What must not be trimmed, and for how many.
     keeps: BTreeMap<Offset, usize>,
+    /// There is damage before this: what is read from before it may not be sent.
+    sound_from: Offset,
 }
 
 /// Bytes of the stream, starting at `start`, cut anywhere.
@@ -66,7 +68,7 @@ impl Keep {
     /// `None` if the log does not reach back to it any more.
     pub(super) fn new(core: &Arc<Core>, offset: Offset) -> Option<Self> {
         let mut view = core.view.lock();
-        if view.start().offset > offset {
+        if view.sound_from() > offset {
             return None;
         }
         *view.keeps.entry(offset).or_default() += 1;
@@ -103,6 +105,7 @@ impl View {
             written,
             cuts: 0,
             keeps: BTreeMap::new(),
+            sound_from: 0,
         }
     }
 
@@ -117,6 +120,15 @@ impl View {
             (None, Some((start, _))) => *start,
             (None, None) => self.written,
         }
+    }
+
+    /// From where on it can be sent.
+    pub fn sound_from(&self) -> Offset {
+        self.start().offset.max(self.sound_from)
+    }
+
+    pub fn distrust_before(&mut self, offset: Offset) {
+        self.sound_from = self.sound_from.max(offset);
     }
 
     pub fn written(&self) -> Position {
@@ -180,12 +192,13 @@ impl View {
         self.cuts += 1;
         self.chunks.clear();
         self.chunk_bytes = 0;
+        self.sound_from = self.sound_from.min(to.offset);
         self.index.retain(|p| p.offset <= to.offset);
         self.forget_index();
     }
 
     /// The last known position at or before `offset`.
-    fn known_before(&self, offset: Offset) -> Position {
+    pub fn known_before(&self, offset: Offset) -> Position {
         let mut best = self.start();
         let mut consider = |p: Position| {
             if p.offset <= offset && p.offset > best.offset {
@@ -208,6 +221,23 @@ impl View {
             consider(self.written);
         }
         best
+    }
+
+    /// The first known end of a record after `offset`.
+    pub fn known_after(&self, offset: Offset) -> Offset {
+        let index = self.index.get(self.index.partition_point(|p| p.offset <= offset)).copied();
+        let chunk =
+            self.chunks.get(self.chunks.partition_point(|(p, _)| p.offset <= offset)).map(|(p, _)| *p);
+        let segment =
+            self.segments.get(self.segments.partition_point(|s| s.base.offset <= offset)).map(|s| s.base);
+        let known = [index, chunk, segment].into_iter().flatten().map(|p| p.offset).min();
+        known.unwrap_or(self.written.offset)
+    }
+
+    /// The file that holds what is at `offset`.
+    pub fn segment_of(&self, offset: Offset) -> Option<&Segment> {
+        let next = self.segments.partition_point(|s| s.base.offset <= offset);
+        self.segments.get(next.checked_sub(1)?)
     }
 
     fn check(&self, wanted: Offset) -> Result<(), ReadError> {
@@ -249,7 +279,13 @@ impl Reader {
     /// The next bytes, at most `max`; `None` if there are no more for now: wait for [`super::Hooks::on_written`].
     /// From memory they are shared, not copied; from a file a read is at most 256 KiB.
     pub fn read(&mut self, max: usize) -> Result<Option<Chunk>, ReadError> {
+        Ok(self.take(max)?.map(|(chunk, _)| chunk))
+    }
+
+    /// The same, and whether it came from a file.
+    pub(super) fn take(&mut self, max: usize) -> Result<Option<(Chunk, bool)>, ReadError> {
         let Some(source) = self.find(max)? else { return Ok(None) };
+        let from_file = matches!(source, Source::File { .. });
         let bytes = match source {
             Source::Memory(bytes) => bytes,
             Source::File { file, segment, bytes } => {
@@ -268,7 +304,7 @@ impl Reader {
         };
         let start = self.offset;
         self.offset += bytes.len() as u64;
-        Ok(Some(Chunk { start, bytes }))
+        Ok(Some((Chunk { start, bytes }, from_file)))
     }
 
     /// Whether the log was cut since this reader was opened.
@@ -294,7 +330,7 @@ impl Reader {
         }
         let next = view.segments.partition_point(|s| s.base.offset <= self.offset);
         let end = view.segments.get(next).map_or(view.written.offset, |s| s.base.offset);
-        let Some(segment) = next.checked_sub(1).and_then(|i| view.segments.get(i)) else {
+        let Some(segment) = view.segment_of(self.offset) else {
             return Err(ReadError::Trimmed { wanted: self.offset, start: view.start().offset });
         };
         let bytes = ((end - self.offset) as usize).min(max).min(FILE_READ_BYTES);

@@ -100,6 +100,17 @@ impl SnapshotError {
         move |source| Self::Io { doing, path, source }
     }
 
+    /// The file is not what was written to it.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Corrupt { .. } => true,
+            Self::Io { doing, source, .. } => {
+                *doing == "read" && source.kind() != std::io::ErrorKind::NotFound
+            }
+            _ => false,
+        }
+    }
+
     /// No room on disk: nothing is broken, what was there is untouched.
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Io { source, .. } if disk::is_full(source))
@@ -167,7 +178,7 @@ impl Snapshots {
         Loader::open(&*self.disk, &info.path)
     }
 
-    /// Opens a snapshot to send its bytes. It stays readable when it is removed meanwhile.
+    /// Opens a snapshot to send its bytes, verified on the way. It stays readable when it is removed meanwhile.
     pub fn raw(&self, info: &Info) -> Result<Raw, SnapshotError> {
         Raw::open(&*self.disk, info)
     }

@@ -207,18 +207,94 @@ impl Loader {
     }
 }
 
-/// A snapshot file's bytes, in order, to send them.
+/// A snapshot file's bytes, in order, to send them. Each block is verified when its last byte is read, so a file that is
+/// damaged is never read to its end; and none of it is kept, however large a block is.
 pub struct Raw {
     path: PathBuf,
     file: Arc<dyn DiskFile>,
     at: u64,
     bytes: u64,
+    passing: Passing,
+}
+
+/// Verifies blocks as they pass, however they are cut.
+#[derive(Default)]
+struct Passing {
+    /// Where the present block starts.
+    at: u64,
+    /// Its length and checksum, as far as they passed.
+    head: Vec<u8>,
+    crc: u32,
+    left: usize,
+    hasher: crc32fast::Hasher,
+    /// Its kind, and what comes after it as far as it fits a footer.
+    begin: Vec<u8>,
+    blocks: u64,
+    ended: bool,
+}
+
+/// The kind, how many blocks, how many entries.
+const FOOTER_BYTES: usize = 1 + 8 + 8;
+
+impl Passing {
+    fn pass(&mut self, mut bytes: &[u8]) -> Result<(), &'static str> {
+        while !bytes.is_empty() {
+            if self.ended {
+                return Err("there is more after its footer");
+            }
+            let part = if self.left > 0 {
+                let part = bytes.len().min(self.left);
+                self.hasher.update(&bytes[..part]);
+                let room = (FOOTER_BYTES - self.begin.len()).min(part);
+                self.begin.extend_from_slice(&bytes[..room]);
+                self.left -= part;
+                part
+            } else {
+                let part = bytes.len().min(8 - self.head.len());
+                self.head.extend_from_slice(&bytes[..part]);
+                part
+            };
+            bytes = &bytes[part..];
+            if self.head.len() == 8 && self.left == 0 {
+                self.turn()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The head of a block is complete, or its end is reached.
+    fn turn(&mut self) -> Result<(), &'static str> {
+        let [len, crc] = [0, 4].map(|i| self.head[i..].first_chunk().map_or(0, |w| u32::from_le_bytes(*w)));
+        if self.begin.is_empty() {
+            if len as usize <= BLOCK_HEADER_BYTES - 8 {
+                return Err("a block is cut short");
+            }
+            (self.crc, self.left) = (crc, len as usize);
+            self.hasher = crc32fast::Hasher::new_with_initial(self.at as u32);
+            return Ok(());
+        }
+        if std::mem::take(&mut self.hasher).finalize() != self.crc {
+            return Err("a block's checksum does not match");
+        }
+        if self.begin[0] == Kind::FOOTER.0 {
+            if self.begin.get(1..9) != Some(&self.blocks.to_le_bytes()[..]) {
+                return Err("its footer does not match what is before it");
+            }
+            self.ended = true;
+        }
+        self.at += 8 + u64::from(len);
+        self.blocks += 1;
+        self.head.clear();
+        self.begin.clear();
+        Ok(())
+    }
 }
 
 impl Raw {
     pub(super) fn open(disk: &dyn Disk, info: &Info) -> Result<Self, SnapshotError> {
         let file = disk.open(&info.path).map_err(SnapshotError::io("open", &info.path))?;
-        Ok(Self { path: info.path.clone(), file, at: 0, bytes: info.bytes })
+        let passing = Passing { at: PREAMBLE_BYTES, ..Passing::default() };
+        Ok(Self { path: info.path.clone(), file, at: 0, bytes: info.bytes, passing })
     }
 
     /// How many bytes the file has.
@@ -235,7 +311,8 @@ impl Raw {
     pub fn read(&mut self, max: usize) -> Result<Option<Bytes>, SnapshotError> {
         let want = (self.bytes - self.at).min(max as u64) as usize;
         if want == 0 {
-            return Ok(None);
+            let ended = self.passing.ended || self.at < self.bytes;
+            return if ended { Ok(None) } else { Err(self.corrupt("it has no footer")) };
         }
         let mut buf = vec![0; want];
         let read =
@@ -244,7 +321,13 @@ impl Raw {
             let (path, at) = (self.path.clone(), self.at + read as u64);
             return Err(SnapshotError::Corrupt { path, at, what: "the file became shorter".to_owned() });
         }
+        let skip = PREAMBLE_BYTES.saturating_sub(self.at).min(want as u64) as usize;
+        self.passing.pass(&buf[skip..]).map_err(|what| self.corrupt(what))?;
         self.at += want as u64;
         Ok(Some(buf.into()))
+    }
+
+    fn corrupt(&self, what: &str) -> SnapshotError {
+        SnapshotError::Corrupt { path: self.path.clone(), at: self.passing.at, what: what.to_owned() }
     }
 }

@@ -67,6 +67,32 @@ fn what_is_written_is_loaded_and_its_copy_too() {
 }
 
 #[test]
+fn a_damaged_snapshot_is_never_sent_to_its_end() {
+    let disk = MemoryDisk::new(1);
+    let home = open(&disk);
+    let info = write(&home, 100, 30).unwrap();
+    let mut rng = Rng::new(7);
+    for _ in 0..500 {
+        let bit = PREAMBLE_BYTES * 8 + rng.below((info.bytes - PREAMBLE_BYTES) * 8);
+        let read = |rng: &mut Rng| {
+            let mut raw = home.raw(&info).unwrap();
+            while raw.read(1 + rng.below(9000) as usize)?.is_some() {}
+            Ok(())
+        };
+        disk.flip(&info.path, bit as usize);
+        let error: SnapshotError = read(&mut rng).unwrap_err();
+        let named =
+            matches!(&error, SnapshotError::Corrupt { path, at, .. } if *path == info.path && *at * 8 <= bit);
+        assert!(named && error.is_damage(), "bit {bit}: {error}");
+        disk.flip(&info.path, bit as usize);
+        read(&mut rng).unwrap();
+    }
+    let longer = Info { bytes: info.bytes - 1, ..info.clone() };
+    let mut raw = home.raw(&longer).unwrap();
+    assert!(std::iter::repeat_with(|| raw.read(100)).find_map(Result::err).is_some(), "its end is missing");
+}
+
+#[test]
 fn a_huge_entry_gets_a_block_of_its_own() {
     let home = open(&MemoryDisk::new(1));
     let mut writer = home.write(&header(1)).unwrap();

@@ -198,15 +198,24 @@ impl Storage {
         }
     }
 
+    /// A snapshot turned out to be damaged when it was to be sent. This process has in memory what it is of, so the next
+    /// one that is taken stands in for it.
+    pub fn put_aside(&self, info: &Info, error: &SnapshotError) -> Result<(), StorageError> {
+        let aside = self.dir.join(ASIDE_NAME);
+        tracing::error!(%error, aside = %aside.display(), "a snapshot is damaged: it is not sent");
+        damage::move_snapshot(&*self.disk, info, &aside)
+    }
+
     /// Some of what this directory held can't be read: see the module.
     pub fn damage(&self) -> Option<&str> {
         self.meta.get().damage.as_deref()
     }
 
-    /// A snapshot is complete: older ones go, and the log before it beyond `retention_bytes`.
+    /// A snapshot is complete: older ones go, and the log before it that is beyond `retention_bytes`, or of no use to
+    /// anybody as there is damage in it.
     pub fn retain(&self, newest: &Info, retention_bytes: u64) -> Result<(), StorageError> {
         self.snapshots.remove_before(newest.offset)?;
-        let kept = self.log.end_offset().saturating_sub(retention_bytes);
+        let kept = self.log.end_offset().saturating_sub(retention_bytes).max(self.log.sound_from());
         self.log.trim(newest.offset.min(kept))?;
         Ok(())
     }

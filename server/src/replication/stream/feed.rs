@@ -11,11 +11,12 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::{COMES_BACK, Copy, Links};
+use super::{COMES_BACK, Copy, Damage, DamageFound, Links};
 use crate::replication::gate::Gate;
-use crate::replication::log::{Keep, Log, Reader};
+use crate::replication::log::{Keep, Log, Sender};
 use crate::replication::member::Stamp;
 use crate::replication::position::{Offset, Position};
+use crate::replication::snapshot::SnapshotError;
 use crate::replication::wire::{BULK_MAX, Body, Frame, records_head};
 
 /// Chunks of a snapshot that are read ahead of the socket.
@@ -28,6 +29,7 @@ pub(super) struct Feed {
     written: watch::Receiver<Offset>,
     source: Source,
     kept: Option<Kept>,
+    damage: DamageFound,
     runtime: Handle,
 }
 
@@ -48,7 +50,7 @@ impl Drop for Kept {
 }
 
 enum Source {
-    Log(Reader),
+    Log(Sender),
     /// Frames of a copy, as they are read; then the offset at which the log goes on.
     Copy {
         frames: mpsc::Receiver<Body>,
@@ -60,16 +62,27 @@ enum Source {
 impl Feed {
     pub(super) fn log(links: &Links, stamp: Stamp, from: Offset) -> io::Result<Self> {
         let needs = &links.0.needs;
-        let reader = needs.log.reader(from).map_err(io::Error::other)?;
-        Ok(Self::new(links, stamp, Source::Log(reader)))
+        let sender = needs.log.sender(from).map_err(io::Error::other)?;
+        Ok(Self::new(links, stamp, Source::Log(sender)))
     }
 
     pub(super) fn copy(links: &Links, stamp: Stamp) -> Self {
         let (sender, frames) = mpsc::channel(AHEAD);
-        let snapshot = links.0.needs.snapshot.clone();
+        let (snapshot, damage) = (links.0.needs.snapshot.clone(), links.0.needs.damage.clone());
         let reading = tokio::task::spawn_blocking(move || {
             let copy = snapshot()?;
-            read_copy(&copy, &sender).map(|()| (copy.position, copy.keep))
+            match read_copy(&copy, &sender) {
+                Ok(()) => Ok((copy.position, copy.keep)),
+                Err(CopyError::Gone) => Err("the replica is gone".into()),
+                Err(CopyError::Snapshot(error)) => {
+                    let text = error.to_string();
+                    if error.is_damage() {
+                        // Before the replica comes back, or it would have the same file.
+                        damage(Damage::Snapshot(copy.info, error));
+                    }
+                    Err(text)
+                }
+            }
         });
         Self::new(links, stamp, Source::Copy { frames, next: None, reading })
     }
@@ -83,6 +96,7 @@ impl Feed {
             written: needs.written.clone(),
             source,
             kept: None,
+            damage: needs.damage.clone(),
             runtime: links.0.runtime.clone(),
         }
     }
@@ -91,8 +105,8 @@ impl Feed {
     pub(super) async fn ready(&mut self) -> io::Result<()> {
         loop {
             match &mut self.source {
-                Source::Log(reader) => {
-                    let at = reader.offset();
+                Source::Log(sender) => {
+                    let at = sender.offset();
                     let waiting = self.written.wait_for(|written| *written > at).await;
                     return waiting.map(drop).map_err(io::Error::other);
                 }
@@ -104,7 +118,7 @@ impl Feed {
                         let (position, keep) = read;
                         self.kept = Some(Kept { keep: Some(keep), runtime: self.runtime.clone() });
                         self.source =
-                            Source::Log(self.log.reader(position.offset).map_err(io::Error::other)?);
+                            Source::Log(self.log.sender(position.offset).map_err(io::Error::other)?);
                     }
                 }
             }
@@ -114,9 +128,14 @@ impl Feed {
     /// Send one chunk.
     pub(super) async fn send(&mut self, socket: &mut OwnedWriteHalf) -> io::Result<()> {
         match &mut self.source {
-            Source::Log(reader) => {
-                let start = reader.offset();
-                let Some(chunk) = reader.read(BULK_MAX).map_err(io::Error::other)? else { return Ok(()) };
+            Source::Log(sender) => {
+                let start = sender.offset();
+                let read = sender.read(BULK_MAX).inspect_err(|error| {
+                    if error.is_damage() {
+                        (self.damage)(Damage::Log);
+                    }
+                });
+                let Some(chunk) = read.map_err(io::Error::other)? else { return Ok(()) };
                 let head = records_head(self.stamp, start, self.gate.committed(), chunk.bytes.len());
                 socket.write_all_buf(&mut head.freeze().chain(chunk.bytes)).await
             }
@@ -130,12 +149,18 @@ impl Feed {
     }
 }
 
-/// Read a snapshot into frames, as fast as they are taken.
-fn read_copy(copy: &Copy, frames: &mpsc::Sender<Body>) -> Result<(), String> {
-    let mut raw = copy.snapshots.raw(&copy.info).map_err(|error| error.to_string())?;
-    let send = |body| frames.blocking_send(body).map_err(|_| "the replica is gone".to_owned());
+/// Why a copy was not sent to its end.
+enum CopyError {
+    Gone,
+    Snapshot(SnapshotError),
+}
+
+/// Read a snapshot into frames, as fast as they are taken. One that turns out to be damaged gets no end.
+fn read_copy(copy: &Copy, frames: &mpsc::Sender<Body>) -> Result<(), CopyError> {
+    let mut raw = copy.snapshots.raw(&copy.info).map_err(CopyError::Snapshot)?;
+    let send = |body| frames.blocking_send(body).map_err(|_| CopyError::Gone);
     send(Body::CopyBegin { position: copy.position, bytes: raw.bytes() })?;
-    while let Some(bytes) = raw.read(BULK_MAX).map_err(|error| error.to_string())? {
+    while let Some(bytes) = raw.read(BULK_MAX).map_err(CopyError::Snapshot)? {
         send(Body::CopyChunk { bytes: Bytes::clone(&bytes) })?;
     }
     send(Body::CopyEnd)

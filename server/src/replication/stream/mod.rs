@@ -32,7 +32,7 @@ use super::log::{Keep, Log};
 use super::member::Stamp;
 use super::position::{Offset, Position};
 use super::protocol::{ConnectionId, Ending, Event};
-use super::snapshot::{Info, Snapshots};
+use super::snapshot::{Info, SnapshotError, Snapshots};
 use super::wire::{Body, Frame, Watch};
 
 /// A peer that does not take what is sent to it for so long is cut off by the system.
@@ -54,6 +54,7 @@ const UNSENT_MAX: u32 = 256 * 1024;
 pub const EVENTS_MAX: usize = 256;
 
 pub type Accepts = Box<dyn Fn(&[u8]) -> bool + Send + Sync>;
+pub type DamageFound = Arc<dyn Fn(Damage) + Send + Sync>;
 pub type SnapshotSource = Arc<dyn Fn() -> Result<Copy, String> + Send + Sync>;
 
 /// What the connections need of the node.
@@ -70,9 +71,18 @@ pub struct Needs {
     pub password: Box<dyn Fn() -> Vec<u8> + Send + Sync>,
     /// A snapshot from which the log goes on; takes one if there is none. May block for long.
     pub snapshot: SnapshotSource,
+    /// What was to be sent is damaged, and is not sent. May block, but not for long.
+    pub damage: DamageFound,
     /// Who this node is, for the second connection.
     pub id: String,
     pub incarnation: String,
+}
+
+/// Files of this node that are not what was written to them.
+pub enum Damage {
+    /// The log knows where, and goes around it.
+    Log,
+    Snapshot(Info, SnapshotError),
 }
 
 /// A snapshot to be sent.

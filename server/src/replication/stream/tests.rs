@@ -17,6 +17,7 @@ fn links(events: mpsc::Sender<Event>) -> Links {
         accepts: Box::new(|_| true),
         password: Box::new(Vec::new),
         snapshot: Arc::new(|| Err("there is none".into())),
+        damage: Arc::new(|_| {}),
         id: "follower".into(),
         incarnation: "1".into(),
     };

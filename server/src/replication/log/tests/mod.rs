@@ -2,6 +2,7 @@
 
 mod crash;
 mod faults;
+mod sent;
 mod shared;
 
 use super::memory::MemoryDisk;
