@@ -5,7 +5,7 @@
 
 use super::plan::{Drawn, Fault, Who};
 use crate::ground::keepers::{Keepers, MEMBERS};
-use crate::ground::network::{CLIENTS, Cut, Direction, EVERYBODY, Machine};
+use crate::ground::network::{CLIENTS, Cut, Direction, EVERYBODY, How, Machine};
 use crate::ground::nodes::{NODES, Node, Trouble, pair};
 use crate::ground::{lock, wait_for};
 use std::sync::Mutex;
@@ -108,7 +108,7 @@ impl World {
     }
 
     fn cut(&self, drawn: &Drawn, tell: &dyn Fn(String), rng: &mut fastrand::Rng) -> Result<(), String> {
-        let mut direction = Direction::Both;
+        let (mut direction, mut how) = (Direction::Both, drawn.how);
         let keepers: Vec<String> =
             (0..MEMBERS).map(|member| Machine::Keeper(member).address().to_string()).collect();
         let everybody = vec![EVERYBODY.to_owned()];
@@ -117,6 +117,10 @@ impl World {
             Fault::CutOneWay(who) => {
                 direction = if rng.bool() { Direction::In } else { Direction::Out };
                 (self.machines(who, rng), everybody)
+            }
+            Fault::LoseAnswers => {
+                (direction, how) = (Direction::In, How::Data);
+                (self.machines(Who::Leader, rng), everybody)
             }
             Fault::CutPair => {
                 let pair = self.machines(Who::Pair, rng);
@@ -127,15 +131,12 @@ impl World {
             // The members from each other, not from the nodes.
             _ => ((0..MEMBERS).map(Machine::Keeper).collect(), keepers),
         };
-        tell(format!(
-            "{} hits {machines:?}, {direction:?} by {:?}, for {} ms",
-            drawn.name, drawn.how, drawn.for_ms
-        ));
+        tell(format!("{} hits {machines:?}, {direction:?} by {how:?}, for {} ms", drawn.name, drawn.for_ms));
         let mut cuts = Vec::new();
         let mut outcome = Ok(());
         for machine in &machines {
             for from in &from {
-                match Cut::make(*machine, from, direction, drawn.how) {
+                match Cut::make(*machine, from, direction, how) {
                     Ok(cut) => cuts.push(cut),
                     Err(error) => outcome = Err(error),
                 }

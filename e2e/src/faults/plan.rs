@@ -28,6 +28,8 @@ pub enum Fault {
     Cut(Who),
     /// What a node sends, or what it is sent, does not arrive.
     CutOneWay(Who),
+    /// Data that is sent to the leader does not arrive; what says that its own did does.
+    LoseAnswers,
     /// Leader and synced replica from each other.
     CutPair,
     CutFromKeepers(Who),
@@ -47,7 +49,7 @@ pub enum Fault {
 }
 
 /// With the name, and the shortest and longest time in milliseconds until it heals.
-const KINDS: [(Fault, &str, u64, u64); 36] = [
+const KINDS: [(Fault, &str, u64, u64); 37] = [
     (Fault::Kill(Who::Leader), "kill-leader", 200, 3000),
     (Fault::Kill(Who::Synced), "kill-synced", 200, 3000),
     (Fault::Kill(Who::Replica), "kill-replica", 200, 3000),
@@ -64,6 +66,7 @@ const KINDS: [(Fault, &str, u64, u64); 36] = [
     (Fault::Cut(Who::All), "cut-all", 500, 2500),
     (Fault::CutOneWay(Who::Leader), "cut-one-way-leader", 500, 4000),
     (Fault::CutOneWay(Who::Synced), "cut-one-way-synced", 500, 4000),
+    (Fault::LoseAnswers, "lose-answers", 500, 4000),
     (Fault::CutPair, "cut-pair", 500, 4000),
     (Fault::CutFromKeepers(Who::Leader), "cut-leader-from-zookeeper", 500, 6000),
     (Fault::CutFromKeepers(Who::Synced), "cut-synced-from-zookeeper", 500, 6000),

@@ -87,6 +87,8 @@ pub enum How {
     Reset,
     /// By an ICMP message.
     Unreachable,
+    /// What carries data is dropped; that what was sent arrived is still told.
+    Data,
 }
 
 /// As the machine sees it.
@@ -126,11 +128,13 @@ fn rules(from: &str, direction: Direction, how: How) -> Vec<Vec<String>> {
         How::Drop => "-j DROP",
         How::Reset => "-p tcp -j REJECT --reject-with tcp-reset",
         How::Unreachable => "-j REJECT --reject-with icmp-host-unreachable",
+        // A segment of TCP without data has 40 to 60 bytes.
+        How::Data => "-p tcp -m length --length 61:65535 -j DROP",
     };
     let out = match how {
         How::Reset => "-p tcp ! --tcp-flags RST RST -j REJECT --reject-with tcp-reset",
         How::Unreachable => "-p tcp -j REJECT --reject-with icmp-host-unreachable",
-        How::Drop => target,
+        How::Drop | How::Data => target,
     };
     let words = |text: String| text.split(' ').map(str::to_owned).collect();
     let mut rules = Vec::new();
