@@ -68,7 +68,14 @@ pub const DEFECTS: &[Defect] = &[
     defect(19, "Replicas evict on their own", "followers evict when their memory is short"),
     defect(20, "Half of a MULTI survives", "each effect of a transaction is a record of its own"),
     defect(21, "Blocked clients across failover", "clients that wait are not woken when a leader steps down"),
+    defect(
+        22,
+        "Heartbeats stuck behind a 512 MiB value",
+        "what is ordered waits until all bulk data is sent",
+    ),
     defect(23, "Slow replica: endless full copies", "who is far behind is copied to, whatever the log holds"),
+    defect(24, "Held replies without bound", "neither of one connection nor of all is what waits bounded"),
+    defect(25, "Full copy doubles memory", "all of the snapshot is read before its first byte is sent"),
     defect(26, "The old copy is dropped before the new one is whole", "the old data goes when a copy begins"),
     defect(
         27,

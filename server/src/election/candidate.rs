@@ -476,8 +476,11 @@ impl Candidate {
         info.offset = common.log.end.offset;
         info.position = common.log.end;
         info.whole = common.memory.whole;
-        info.cluster.clone_from(&common.memory.cluster);
-        info.remembered.clone_from(&common.memory.config);
+        // After each event: it has mostly been the same before.
+        if info.cluster != common.memory.cluster || info.remembered != common.memory.config {
+            info.cluster.clone_from(&common.memory.cluster);
+            info.remembered.clone_from(&common.memory.config);
+        }
         let named =
             common.memory.config.as_ref().and_then(|config| config.synced.as_ref()) == Some(&common.me);
         info.role = match &self.role {
@@ -489,13 +492,15 @@ impl Candidate {
             return;
         }
         let awake = self.awake.total();
-        let due = match &self.announced {
+        let due = match &mut self.announced {
             None => true,
             Some((last, at)) => {
-                let moved = last.position != self.info.position;
-                let mut same = last.clone();
-                (same.offset, same.position) = (self.info.offset, self.info.position);
-                same != self.info || (moved && awake.saturating_sub(*at) >= self.common.settings.announce)
+                let (offset, position) = (last.offset, last.position);
+                let moved = position != self.info.position;
+                (last.offset, last.position) = (self.info.offset, self.info.position);
+                let same = *last == self.info;
+                (last.offset, last.position) = (offset, position);
+                !same || (moved && awake.saturating_sub(*at) >= self.common.settings.announce)
             }
         };
         if due {
@@ -535,14 +540,26 @@ impl Candidate {
         self.common.memory.stamp()
     }
 
+    /// The followers of a leader.
+    pub fn peers(&self) -> Vec<PeerView> {
+        match &self.role {
+            Role::Leader(leader) => leader.peers().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    pub fn epoch(&self) -> Epoch {
+        self.common.epoch_seen
+    }
+
     pub fn status(&self) -> Status {
         let (streaming, silence) = match &self.role {
             Role::Follower(follower) => (follower.streaming(), follower.silence()),
             _ => (false, Duration::ZERO),
         };
-        let (commit, peers) = match &self.role {
-            Role::Leader(leader) => (leader.commit(), leader.peers().collect()),
-            _ => (self.common.commit, Vec::new()),
+        let commit = match &self.role {
+            Role::Leader(leader) => leader.commit(),
+            _ => self.common.commit,
         };
         Status {
             role: self.info.role,
@@ -557,7 +574,7 @@ impl Candidate {
             registry: self.view.connected(),
             foreign: self.foreign,
             undecided: self.view.undecided(),
-            peers,
+            peers: self.peers(),
         }
     }
 }

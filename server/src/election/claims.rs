@@ -2,6 +2,7 @@
 //! on alone, recreate what was wiped, and an operator's order.
 
 use super::candidate::{Candidate, Role};
+use crate::replication::Epoch;
 use crate::replication::leader::Wish;
 use crate::replication::member::{Config, Durability, FORMAT, Member, NodeInfo, Stamp};
 use crate::replication::protocol::{Action, Loss, Note};
@@ -51,13 +52,19 @@ impl Candidate {
             // A leader's tail must be on its disk, which is slow or full.
             return;
         }
-        let Some(read) = self.view.config().cloned() else { return };
+        let Some(read) = self.view.config() else { return };
         let newest = self.newest();
-        let behind = match (&read, &newest) {
+        let behind = match (read, newest) {
             (Some((config, _)), Some(newest)) => config.stamp() < newest.stamp(),
             (None, Some(_)) => true,
             (_, None) => false,
         };
+        let epoch = read.as_ref().map(|(config, _)| config.epoch).filter(|_| !behind);
+        if epoch.is_some_and(|epoch| self.is_content(now, epoch)) {
+            // So it is almost always, and this is asked after each event.
+            return;
+        }
+        let (read, newest) = (self.view.config().cloned().flatten(), self.newest().cloned());
         match (read, newest) {
             (read, Some(newest)) if behind => {
                 let absent = *self.waiting.absent.get_or_insert(self.awake.total());
@@ -78,15 +85,35 @@ impl Candidate {
         }
     }
 
+    /// Whether there is nothing to write while the registry's configuration, of this epoch, is the newest one.
+    fn is_content(&mut self, now: Time, epoch: Epoch) -> bool {
+        let content = match &self.role {
+            Role::Leader(_) => self.wish(now).is_none(),
+            _ => epoch >= self.common.epoch_seen && (self.common.log_busy || !self.lapsed(now)),
+        };
+        if content {
+            self.waiting.absent = None;
+            match &self.role {
+                Role::Leader(_) => self.waiting.syncing = false,
+                Role::Follower(follower) if follower.attached() => self.waiting.misses = 0,
+                _ => {}
+            }
+        }
+        content
+    }
+
+    fn lapsed(&self, now: Time) -> bool {
+        self.common.promises.lapsed(now) || crate::mutant::is_planted(4)
+    }
+
     /// The last configuration that this node or any registered one remembers.
-    fn newest(&self) -> Option<Config> {
+    fn newest(&self) -> Option<&Config> {
         let cluster = self.common.memory.cluster.as_ref();
         let nodes = self.view.nodes().into_iter().flat_map(|nodes| nodes.values());
         let remembered = nodes.filter_map(|node| node.remembered.as_ref());
         let all = remembered.chain(self.common.memory.config.as_ref());
         all.filter(|config| cluster.is_none_or(|cluster| *cluster == config.cluster))
             .max_by_key(|c| c.stamp())
-            .cloned()
     }
 
     fn change(&mut self, now: Time, config: &Config, version: i32, out: &mut Vec<Action>) {
@@ -130,8 +157,7 @@ impl Candidate {
         {
             self.waiting.misses = 0;
         }
-        let lapsed = self.common.promises.lapsed(now) || crate::mutant::is_planted(4);
-        if self.common.log_busy || !lapsed {
+        if self.common.log_busy || !self.lapsed(now) {
             return;
         }
         let Some(why) = self.reason_to_claim(config) else { return };

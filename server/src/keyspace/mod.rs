@@ -28,7 +28,7 @@ pub use effect::{
 pub use events::Event;
 pub use functions::Functions;
 pub use users::UserTexts;
-pub use walk::Decoded;
+pub use walk::{Decoded, WalkEnd};
 
 use crate::config::{Class, Classes, Config};
 use crate::value::{Forms, Value};
@@ -102,6 +102,8 @@ pub struct Keyspace {
     /// The number of walks so far; an entry that carries it is not part of the walk under way.
     generation: u32,
     walk: Option<walk::Walk>,
+    /// The last walk was given up because more was changed than was taken.
+    overrun: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -142,6 +144,7 @@ impl Keyspace {
             identities: count as u64,
             generation: 0,
             walk: None,
+            overrun: false,
         }
     }
 

@@ -4,6 +4,10 @@
 //! hundred entries at a time, in the order of their hashes, and a change to an entry that was not captured yet captures
 //! it first, as it was. What a walk gives is the key space exactly as it stood when it began.
 //!
+//! What was captured waits in memory until it is taken, up to a bound: when more is changed than whoever takes it keeps up
+//! with (a disk that stands still, say), the walk is given up, as it is when a database that it still needs is flushed.
+//! The key space never waits for it, and never keeps two data sets.
+//!
 //! An entry of the picture: `database varint | deadline varint (0: none) | type byte | key | value`, the last two in
 //! RDB encoding.
 
@@ -18,10 +22,18 @@ use std::sync::Arc;
 pub(super) struct Walk {
     /// What is still to be captured: where each database of the moment is now.
     places: Vec<Place>,
-    /// Databases that were flushed meanwhile, kept until they are captured.
-    flushed: Vec<Database>,
-    /// Captured entries that were not taken yet.
+    /// Captured entries that were not taken yet, and how many bytes of them there may be.
     captured: Vec<u8>,
+    captured_max: usize,
+}
+
+/// Why there is no more of a walk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WalkEnd {
+    /// Another was begun, or the data was replaced.
+    GivenUp,
+    /// More was changed than was taken.
+    Overrun,
 }
 
 #[derive(Debug)]
@@ -35,27 +47,27 @@ struct Place {
 }
 
 impl Keyspace {
-    /// Mark the moment. A walk under way is given up.
-    pub fn begin_walk(&mut self) {
+    /// Mark the moment. A walk under way is given up. At most `captured_max` bytes and one entry wait to be taken.
+    pub fn begin_walk(&mut self, captured_max: usize) {
+        self.overrun = false;
         self.generation += 1;
         let places = self.databases.iter_mut().zip(0..).map(|(database, db)| {
             database.generation = self.generation;
             Place { db, identity: database.identity, cursor: Some(0) }
         });
-        self.walk = Some(Walk { places: places.collect(), flushed: Vec::new(), captured: Vec::new() });
+        self.walk = Some(Walk { places: places.collect(), captured: Vec::new(), captured_max });
     }
 
     /// Capture on, about `bytes` of entries; then move what was captured to `out`, each entry after its length as
-    /// a u32. True while there is more; false at the end of the walk, which is over then. `None`: there is no walk, it was
-    /// given up.
-    pub fn step_walk(&mut self, bytes: usize, out: &mut Vec<u8>) -> Option<bool> {
-        let mut walk = self.walk.take()?;
+    /// a u32. True while there is more; false at the end of the walk, which is over then.
+    pub fn step_walk(&mut self, bytes: usize, out: &mut Vec<u8>) -> Result<bool, WalkEnd> {
+        let ended = if self.overrun { WalkEnd::Overrun } else { WalkEnd::GivenUp };
+        let mut walk = self.walk.take().ok_or(ended)?;
         let generation = self.generation;
         while walk.captured.len() < bytes {
             let Some(place) = walk.places.iter_mut().find(|place| place.cursor.is_some()) else { break };
             let identity = place.identity;
-            let database =
-                (self.databases.iter().chain(&walk.flushed)).find(|other| other.identity == identity);
+            let database = self.databases.iter().find(|other| other.identity == identity);
             place.cursor = database.and_then(|database| {
                 let captured = &mut walk.captured;
                 let db = place.db;
@@ -65,21 +77,28 @@ impl Keyspace {
                     }
                 })
             });
-            if place.cursor.is_none() {
-                walk.flushed.retain(|database| database.identity != identity);
-            }
         }
         out.append(&mut walk.captured);
         let more = walk.places.iter().any(|place| place.cursor.is_some());
         if more {
             self.walk = Some(walk);
         }
-        Some(more)
+        Ok(more)
     }
 
     /// Give up a walk.
     pub fn end_walk(&mut self) {
         self.walk = None;
+    }
+
+    /// Bytes that a walk captured and nobody took yet.
+    pub fn captured_bytes(&self) -> usize {
+        self.walk.as_ref().map_or(0, |walk| walk.captured.len())
+    }
+
+    /// A walk can't go on without taking more memory than it may.
+    fn overrun(&mut self) {
+        self.overrun = self.walk.take().is_some();
     }
 
     /// Capture what `effect` is about to change.
@@ -116,7 +135,7 @@ impl Keyspace {
                 self.preserve_key(db, key);
                 self.preserve_key(to_db, key);
             }
-            // Flushed databases are kept whole by `flush`, swapped ones are known by their identity.
+            // Swapped databases are known by their identity; flushed ones go to `retire`.
             // Events are no data; users and libraries are taken whole when a walk begins.
             Effect::SwapDb { .. }
             | Effect::FlushDb { .. }
@@ -146,15 +165,20 @@ impl Keyspace {
         };
         entry.generation = generation;
         capture(place.db, entry, &mut walk.captured);
+        if walk.captured.len() > walk.captured_max {
+            self.overrun();
+        }
     }
 
-    /// A flushed database whose entries are not all captured is kept for the walk.
+    /// A database was flushed. A walk that still needs it is over: to keep it would be to hold two data sets.
     pub(super) fn retire(&mut self, database: Database) {
-        if let Some(walk) = &mut self.walk
-            && walk.places.iter().any(|place| place.identity == database.identity && place.cursor.is_some())
-        {
-            walk.flushed.push(database);
-        } else if self.lazy || !self.authority {
+        let needed = |walk: &Walk| {
+            walk.places.iter().any(|place| place.identity == database.identity && place.cursor.is_some())
+        };
+        if !database.table().is_empty() && self.walk.as_ref().is_some_and(needed) {
+            self.overrun();
+        }
+        if self.lazy || !self.authority {
             reclaim::later(database);
         }
     }
@@ -306,26 +330,76 @@ mod tests {
 
     #[test]
     fn a_picture_shows_the_moment_it_began_whatever_changes_meanwhile() {
+        let mut whole = 0;
         for seed in 0..60 {
             let (mut keyspace, mut state) = (Keyspace::new(3, Forms::seeded(seed)), seed + 1);
             (0..3_000).for_each(|_| change(&mut keyspace, &mut state));
             for _ in 0..2 {
                 let before = contents(&keyspace);
                 let mut picture = Vec::new();
-                keyspace.begin_walk();
-                while keyspace.step_walk(300, &mut picture).unwrap() {
-                    (0..random(&mut state) % 40).for_each(|_| change(&mut keyspace, &mut state));
+                keyspace.begin_walk(usize::MAX);
+                let ended = loop {
+                    match keyspace.step_walk(300, &mut picture) {
+                        Ok(true) => {
+                            (0..random(&mut state) % 40).for_each(|_| change(&mut keyspace, &mut state));
+                        }
+                        ended => break ended,
+                    }
+                };
+                match ended {
+                    Ok(_) => {
+                        assert_eq!(entries(&picture), before, "seed {seed}");
+                        whole += 1;
+                    }
+                    // A database was flushed before all of it was captured.
+                    Err(end) => assert_eq!(end, WalkEnd::Overrun, "seed {seed}"),
                 }
-                assert_eq!(entries(&picture), before, "seed {seed}");
             }
         }
+        assert!(whole > 60, "{whole}");
+    }
+
+    #[test]
+    fn what_waits_to_be_taken_is_bounded_and_no_two_data_sets_are_kept() {
+        let (mut keyspace, mut state, mut picture) = (Keyspace::new(1, Forms::seeded(1)), 3, Vec::new());
+        let fill = |keyspace: &mut Keyspace, state: &mut u64| {
+            for number in 0..1_000 {
+                let (key, value) = (format!("k{number}"), random(state).to_string());
+                let (key, value) = (key.as_bytes(), value.as_bytes());
+                keyspace.apply(&Effect::Set { db: 0, key, value, deadline: None });
+            }
+        };
+        fill(&mut keyspace, &mut state);
+        keyspace.begin_walk(2_000);
+        assert_eq!(keyspace.step_walk(100, &mut picture), Ok(true));
+        for number in 0..1_000 {
+            let key = format!("k{number}");
+            keyspace.apply(&Effect::Append { db: 0, key: key.as_bytes(), value: b"." });
+            assert!(keyspace.captured_bytes() < 2_000 + 50);
+        }
+        assert_eq!(
+            keyspace.step_walk(100, &mut picture),
+            Err(WalkEnd::Overrun),
+            "nobody took what was captured"
+        );
+        assert_eq!(keyspace.step_walk(100, &mut picture), Err(WalkEnd::Overrun));
+        keyspace.begin_walk(usize::MAX);
+        assert_eq!(keyspace.step_walk(100, &mut picture), Ok(true));
+        keyspace.apply(&Effect::FlushDb { db: 0 });
+        fill(&mut keyspace, &mut state);
+        assert_eq!(keyspace.step_walk(100, &mut picture), Err(WalkEnd::Overrun), "the old data is not kept");
+        let before = contents(&keyspace);
+        keyspace.begin_walk(0);
+        picture.clear();
+        while keyspace.step_walk(100, &mut picture).unwrap() {}
+        assert_eq!(entries(&picture), before, "the next one begins anew");
     }
 
     #[test]
     fn a_picture_restores_what_it_shows() {
         let (mut keyspace, mut state, mut picture) = (Keyspace::new(3, Forms::seeded(1)), 9, Vec::new());
         (0..3_000).for_each(|_| change(&mut keyspace, &mut state));
-        keyspace.begin_walk();
+        keyspace.begin_walk(usize::MAX);
         while keyspace.step_walk(1_000, &mut picture).unwrap() {}
         let mut copy = Keyspace::new(3, Forms::seeded(2));
         entries(&picture).iter().for_each(|entry| copy.restore(entry).unwrap());

@@ -29,9 +29,6 @@ const READ_BYTES: usize = 16 * 1024;
 /// An empty buffer that grew beyond this is given back.
 const KEPT_BYTES_MAX: usize = 64 * 1024;
 
-/// With so many bytes of replies held for a commit, no more requests are read.
-const HELD_BYTES_MAX: u64 = 16 << 20;
-
 /// What a connection's task woke up for.
 enum Event {
     /// Bytes came.
@@ -100,8 +97,6 @@ pub(super) struct Connection {
     /// Bytes read since the engine was told.
     read: u64,
     sent: u64,
-    /// Bytes of replies that wait, as the gate was told.
-    held: u64,
     blocked: bool,
     subscribed: bool,
     /// No more requests are run; the connection ends once its output is out.
@@ -138,7 +133,6 @@ impl Connection {
             output: Output::default(),
             read: 0,
             sent: 0,
-            held: 0,
             blocked: false,
             subscribed: false,
             closing: false,
@@ -154,7 +148,7 @@ impl Connection {
             Err(over) => over,
         };
         net.gate.give_up(&mut self.place);
-        net.gate.count_held(self.held, 0);
+        self.output.end(&net.gate);
         let id = self.id;
         net.with(move |engine| engine.disconnect(id));
         match over {
@@ -244,9 +238,7 @@ impl Connection {
 
     /// Trap 24: who has replies waiting asks for no more than there is room for, on this connection and on all.
     fn wants_input(&mut self, net: &Net) -> bool {
-        let held = self.output.unsent() - self.output.free();
-        net.gate.count_held(std::mem::replace(&mut self.held, held), held);
-        !self.closing && held <= HELD_BYTES_MAX && (held == 0 || !net.gate.is_crowded())
+        self.output.has_room(&net.gate) && !self.closing
     }
 
     /// Send what may leave, as far as the socket takes it.

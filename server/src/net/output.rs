@@ -58,6 +58,8 @@ pub struct Output {
     sent: u64,
     end: u64,
     holds: VecDeque<Hold>,
+    /// Bytes that wait, as the gate was told.
+    counted: u64,
 }
 
 impl Output {
@@ -95,7 +97,7 @@ impl Output {
     /// The defect of trap 16: an error takes the place of all that is not sent.
     #[cfg(feature = "simulate")]
     fn deny(&mut self) {
-        *self = Self::default();
+        *self = Self { counted: self.counted, ..Self::default() };
         self.add_raw(b"-READONLY You can't write against a read only replica.\r\n");
     }
 
@@ -155,6 +157,23 @@ impl Output {
     /// How many bytes may leave now.
     pub fn free(&self) -> u64 {
         self.holds.front().map_or(self.end, |hold| hold.begin) - self.sent
+    }
+
+    /// How many bytes wait for the gate.
+    pub fn waiting(&self) -> u64 {
+        self.unsent() - self.free()
+    }
+
+    /// Whether the connection may be asked for more, with what it has waiting; the gate is told of that (trap 24).
+    pub fn has_room(&mut self, gate: &Gate) -> bool {
+        let waiting = self.waiting();
+        gate.count_held(mem::replace(&mut self.counted, waiting), waiting);
+        gate.may_ask(waiting)
+    }
+
+    /// The connection ends: nothing of it waits any more.
+    pub fn end(&mut self, gate: &Gate) {
+        gate.count_held(mem::take(&mut self.counted), 0);
     }
 
     /// Bytes that are not sent yet, held or not.

@@ -173,7 +173,7 @@ mod tests {
             writer.add(Kind::USERS, &entry).unwrap();
         }
         let mut captured = Vec::new();
-        keyspace.begin_walk();
+        keyspace.begin_walk(usize::MAX);
         while keyspace.step_walk(1 << 20, &mut captured).unwrap() {}
         let mut rest = captured.as_slice();
         while let Some((length, tail)) = rest.split_first_chunk::<4>() {

@@ -294,6 +294,7 @@ fn build(
         applied: Applied::new(log.end()),
         busy: Arc::default(),
         runtime: Handle::current(),
+        portions: snapshots::Portions::default(),
     };
     let ending = Arc::new(Notify::new());
     Node {

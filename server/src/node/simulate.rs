@@ -16,16 +16,17 @@ use crate::config::log::LogHandle;
 use crate::election::candidate::Status;
 use crate::engine::Engine;
 use crate::net::Workers;
-use crate::replication::gate::{Gate, Pass};
+use crate::replication::gate::Gate;
 use crate::replication::log::disk::Disk;
 use crate::replication::log::{Hooks, Log, Options};
-use crate::replication::position::{Offset, Position};
+use crate::replication::member::Memory;
+use crate::replication::position::{Epoch, Offset, Position};
 use crate::replication::protocol::Event;
 use crate::replication::snapshot::Info;
 use crate::replication::storage::{Storage, Surroundings};
 
 pub use super::outside::Outside;
-pub use super::snapshots::TakeError;
+pub use super::snapshots::{Portions, TakeError, Taking};
 pub use crate::net::output::{Output, Void, offset};
 
 /// Why a simulated process ended: the payload of an unwinding that the simulator catches.
@@ -47,6 +48,9 @@ pub struct Given {
     pub seed: u64,
     pub segment_bytes: u64,
     pub backlog_bytes: usize,
+    pub snapshots: Portions,
+    /// Bytes of replies that may wait: of all connections, and of each.
+    pub held_max: (u64, u64),
     /// Never used, but parts of a node ask for one.
     pub runtime: Handle,
 }
@@ -79,7 +83,9 @@ impl Simulated {
         let whole = found.whole;
         let (written, _) = watch::channel(0);
         let threads = (Workers::here(), given.runtime.clone());
-        let node = build(&config, storage, written, LogHandle::nowhere(), threads, given.seed);
+        let mut node = build(&config, storage, written, LogHandle::nowhere(), threads, given.seed);
+        node.taker.portions = given.snapshots;
+        node.net.gate.limit_held(given.held_max.0, given.held_max.1);
         let node = Arc::new(node);
         let stands = cluster::load(&node, found)?;
         node.taker.applied.set(stands);
@@ -115,13 +121,24 @@ impl Simulated {
         self.driver.applier.step()
     }
 
-    /// Takes a snapshot, if all that it would hold is known to be committed; `None` if not.
-    pub fn snapshot(&self) -> Result<Option<Info>, TakeError> {
-        let gate = &self.node.net.gate;
-        if gate.pass(gate.term(), self.position().offset) != Pass::Leave {
-            return Ok(None);
-        }
-        self.node.taker.take().map(Some)
+    /// Begins a snapshot.
+    pub fn begin_snapshot(&self) -> Result<Taking, TakeError> {
+        self.node.taker.begin()
+    }
+
+    /// Writes on; false once everything is written.
+    pub fn step_snapshot(&self, taking: &mut Taking) -> Result<bool, TakeError> {
+        self.node.taker.step(taking)
+    }
+
+    /// Everything is written; given back if what it shows is not known to be committed yet.
+    pub fn finish_snapshot(&self, taking: Taking) -> Result<Result<Info, Taking>, TakeError> {
+        self.node.taker.finish_now(taking)
+    }
+
+    /// Bytes of keys that wait for a snapshot to be written.
+    pub fn captured_bytes(&self) -> usize {
+        self.engine().keyspace.captured_bytes()
     }
 
     /// The snapshot that a copy is made of.
@@ -152,6 +169,16 @@ impl Simulated {
 
     pub fn status(&self) -> Status {
         self.driver.machine.status()
+    }
+
+    /// The highest epoch that it knows of.
+    pub fn epoch(&self) -> Epoch {
+        self.driver.machine.epoch()
+    }
+
+    /// What it remembers of the cluster.
+    pub fn memory(&self) -> &Memory {
+        self.driver.machine.memory()
     }
 
     pub fn leads(&self) -> bool {

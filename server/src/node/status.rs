@@ -60,7 +60,7 @@ pub(super) fn publish(driver: &mut Driver) {
 
 /// Tell those who wait for replicas how far these are, if anybody does.
 pub(super) fn publish_acks(driver: &Driver) {
-    let acks = acks(driver, &driver.machine.status().peers);
+    let acks = acks(driver, &driver.machine.peers());
     driver.node.net.attempt(move |engine| {
         if engine.waits_for_replicas() {
             engine.replicas_acked(acks);

@@ -286,8 +286,12 @@ impl Follower {
                 self.alive();
                 self.heartbeat(now, c, &beat, common, out);
             }
-            (Body::Records { start, commit, bytes }, Link::Streaming(_)) => {
+            (Body::Records { start, commit, bytes }, Link::Streaming(connection)) => {
                 self.alive();
+                if start == self.received && start > common.log.end.offset {
+                    // A record that takes long to come in: what is held stands still, and must not look stuck (trap 22).
+                    out.push(ack(connection, self.epoch, common, true, Time::ZERO, Duration::ZERO));
+                }
                 self.records(now, start, commit, bytes, common, out);
             }
             (Body::Commit { offset }, Link::Streaming(_)) => committed(offset, common, out),

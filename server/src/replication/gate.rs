@@ -37,10 +37,15 @@ pub struct Gate {
     /// Bytes of replies that wait, of all connections, and how many there may be.
     held: AtomicU64,
     held_max: AtomicU64,
+    /// How many there may be of one connection.
+    held_each_max: AtomicU64,
 }
 
 /// Bytes of replies that may wait, where nobody said otherwise.
 const HELD_BYTES_MAX: u64 = 256 << 20;
+
+/// With so many bytes of one connection's replies waiting, no more of its requests are read.
+const HELD_EACH_BYTES_MAX: u64 = 16 << 20;
 
 /// A place among those who wait: by offset, then by who came first.
 pub type Place = (Offset, u64);
@@ -61,6 +66,7 @@ impl Gate {
             waiters: Mutex::default(),
             held: AtomicU64::new(0),
             held_max: AtomicU64::new(HELD_BYTES_MAX),
+            held_each_max: AtomicU64::new(HELD_EACH_BYTES_MAX),
         }
     }
 
@@ -156,13 +162,26 @@ impl Gate {
 
     /// As many replies wait as may: whoever has some waiting asks nothing more, and writes are refused (trap 24).
     pub fn is_crowded(&self) -> bool {
-        self.held_bytes() > self.held_max.load(Ordering::Acquire)
+        self.held_bytes() > self.held_max.load(Ordering::Acquire) && !crate::mutant::is_planted(24)
+    }
+
+    /// Whether a connection that has so many bytes of replies waiting may ask for more.
+    pub fn may_ask(&self, held: u64) -> bool {
+        let each = held <= self.held_each_max.load(Ordering::Acquire) || crate::mutant::is_planted(24);
+        each && (held == 0 || !self.is_crowded())
     }
 
     /// How much may wait, of a server that may take `maxmemory` bytes; 0: as many as there are.
     pub fn set_room(&self, maxmemory: u64) {
         let max = if maxmemory == 0 { HELD_BYTES_MAX } else { HELD_BYTES_MAX.min(maxmemory / 20) };
         self.held_max.store(max, Ordering::Release);
+    }
+
+    /// How much may wait in all and of one connection, for a simulator.
+    #[cfg(feature = "simulate")]
+    pub fn limit_held(&self, all: u64, each: u64) {
+        self.held_max.store(all, Ordering::Release);
+        self.held_each_max.store(each, Ordering::Release);
     }
 
     /// Everything up to `offset` is committed.
@@ -266,8 +285,10 @@ mod tests {
         assert!(!gate.is_crowded());
         gate.count_held(20, 21);
         assert_eq!((gate.held_bytes(), gate.is_crowded()), (51, true));
+        assert!(gate.may_ask(0) && !gate.may_ask(1), "who has nothing waiting may ask");
         gate.count_held(30, 0);
         assert!(!gate.is_crowded());
+        assert!(gate.may_ask(HELD_EACH_BYTES_MAX) && !gate.may_ask(HELD_EACH_BYTES_MAX + 1), "one alone");
         gate.count_held(21, 0);
         assert_eq!(gate.held_bytes(), 0);
     }

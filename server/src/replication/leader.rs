@@ -276,10 +276,12 @@ impl Leader {
         let awake = self.awake.total();
         peer.heard = awake;
         peer.whole = ack.whole;
-        peer.durable = peer.durable.max(ack.durable);
-        if ack.held > peer.held || ack.held >= end {
+        // One that answers no heartbeat and says nothing new says that a part of a huge record came in.
+        let part = ack.stamp == Time::ZERO && ack.held == peer.held && ack.durable == peer.durable;
+        if ack.held > peer.held || ack.held >= end || part {
             peer.progress = awake;
         }
+        peer.durable = peer.durable.max(ack.durable);
         peer.held = peer.held.max(ack.held);
         if ack.stamp != Time::ZERO {
             let granted = ack.granted.min(self.settings.lease);

@@ -31,17 +31,27 @@ impl Picture {
         match &mut self.begins_in {
             Some(0) => {
                 self.begins_in = None;
-                self.records = ours.records.lock().len();
-                ours.engine.keyspace.begin_walk();
+                self.begin(ours);
             }
             Some(turns) => *turns -= 1,
             None => self.capture(ours),
         }
     }
 
+    fn begin(&mut self, ours: &mut Ours) {
+        self.entries.clear();
+        self.records = ours.records.lock().len();
+        ours.engine.keyspace.begin_walk(usize::MAX);
+    }
+
     fn capture(&mut self, ours: &mut Ours) {
-        if !self.whole {
-            self.whole = ours.engine.keyspace.step_walk(STEP_BYTES, &mut self.entries) == Some(false);
+        if self.whole {
+            return;
+        }
+        match ours.engine.keyspace.step_walk(STEP_BYTES, &mut self.entries) {
+            Ok(more) => self.whole = !more,
+            // What it needed was flushed.
+            Err(_) => self.begin(ours),
         }
     }
 

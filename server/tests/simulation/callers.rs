@@ -6,7 +6,7 @@ use botellier_e2e::history::linear::{Operation, Reply, Step};
 
 use crate::client::Answer;
 use crate::lines::{Line, Over};
-use crate::wishes::{NEWS, Wish, replies};
+use crate::wishes::{NEWS, Wish, flood, replies};
 use crate::world::{Item, MS, World};
 
 /// A client gives up after this.
@@ -18,11 +18,17 @@ pub struct Caller {
     pending: Option<Pending>,
     /// Hears of the news instead of asking.
     listens: bool,
+    /// Asks on and on without waiting for replies, which nobody looks at.
+    floods: bool,
 }
 
 impl Caller {
     pub fn listener() -> Self {
         Self { listens: true, ..Self::default() }
+    }
+
+    pub fn flood() -> Self {
+        Self { floods: true, ..Self::default() }
     }
 }
 
@@ -57,6 +63,10 @@ impl World {
             self.listen(caller);
             return;
         }
+        if self.callers[caller].floods {
+            self.flood(caller);
+            return;
+        }
         if let Some(pending) = &self.callers[caller].pending {
             if self.now > pending.invoked + PATIENCE {
                 self.give_up(caller);
@@ -67,7 +77,9 @@ impl World {
             return;
         }
         self.next_operation += 1;
-        let wish = Wish::choose(&mut self.rng, self.next_operation);
+        let huge = self.rate.is_some() && self.rng.below(300) == 0;
+        let wish =
+            if huge { Wish::huge(&mut self.rng) } else { Wish::choose(&mut self.rng, self.next_operation) };
         let any = self.rng.below(self.hosts.len() as u64) as usize;
         // Clients stay where they are, look for who leads, or try their luck.
         let host = match (self.rng.below(10), &self.callers[caller].line) {
@@ -120,13 +132,15 @@ impl World {
                 it.line = used;
                 // What followers show may be old, and says nothing.
                 if leads {
+                    let parts = pending.wish.steps.len();
                     it.pending = Some(pending);
+                    self.interrupt(host, parts);
                 } else {
                     self.disconnect(caller);
                 }
             }
             Some(Err(Over)) => {
-                if let (Some(line), Some(process)) = (used, &self.hosts[host].process) {
+                if let (Some(mut line), Some(process)) = (used, &self.hosts[host].process) {
                     line.close(process);
                 }
             }
@@ -135,6 +149,45 @@ impl World {
         }
         let delay = self.rng.below(2 * MS);
         self.after(delay, Item::Flush(host, generation));
+    }
+
+    /// Sends more than is answered, to who leads.
+    fn flood(&mut self, caller: usize) {
+        if self.quiet {
+            self.disconnect(caller);
+            return;
+        }
+        let there = self.callers[caller].line.as_ref().map(|line| line.host);
+        let Some(host) = there.or_else(|| self.leading()) else { return };
+        let it = &self.hosts[host];
+        if it.process.is_none() || it.paused_until > self.now {
+            return;
+        }
+        self.next_operation += 1;
+        let (generation, wall_ms, number) = (it.generation, it.wall_ms(self.now), self.next_operation);
+        let mut line = self.callers[caller].line.take().filter(|line| line.generation == generation);
+        let mut done = None;
+        self.with_quietly(host, |process| {
+            let line = line.get_or_insert_with(|| Line::open(host, generation, process));
+            done = Some(line.flood(process, flood(number), wall_ms));
+        });
+        if done.is_some() {
+            self.callers[caller].line = line;
+        }
+        if !matches!(done, Some(Ok(true))) {
+            self.disconnect(caller);
+        }
+        self.watch_held(host);
+        let delay = self.rng.below(2 * MS);
+        self.after(delay, Item::Flush(host, generation));
+    }
+
+    /// Bytes of replies that wait at this node, of each who asks there.
+    pub fn held_at(&self, host: usize) -> impl Iterator<Item = u64> {
+        let generation = self.hosts[host].generation;
+        let asking = self.callers.iter().filter(|caller| !caller.listens);
+        let lines = asking.filter_map(|caller| caller.line.as_ref());
+        lines.filter(move |line| line.host == host && line.generation == generation).map(Line::held)
     }
 
     /// Listens at some node that runs, if it does not yet.
@@ -175,6 +228,7 @@ impl World {
         }
         match line.look(process) {
             Ok(answers) if it.listens => self.hear(&answers),
+            Ok(_) if it.floods => {}
             Ok(answers) => {
                 let Some(pending) = &mut it.pending else { return };
                 pending.answers.extend(answers);
@@ -245,7 +299,7 @@ impl World {
     }
 
     fn disconnect(&mut self, caller: usize) {
-        let Some(line) = self.callers[caller].line.take() else { return };
+        let Some(mut line) = self.callers[caller].line.take() else { return };
         let it = &self.hosts[line.host];
         if let Some(process) = it.process.as_ref().filter(|_| it.generation == line.generation) {
             line.close(process);

@@ -85,6 +85,9 @@ impl World {
         }
         let pause = self.rng.between(self.pace / 4, self.pace * 2);
         self.after(pause, Item::Fault);
+        if self.faults.is_empty() && self.rate.is_some() {
+            self.settle_pair();
+        }
         if self.faults.is_empty() || self.faults == REGISTRY_ONLY && !self.starts_settled() {
             return;
         }
@@ -208,10 +211,40 @@ impl World {
         self.settled_epoch.is_some()
     }
 
+    /// From when there is a pair that answers, huge values alone must not change it.
+    fn settle_pair(&mut self) {
+        let changing = !self.flying_configs().is_empty();
+        if self.settled_pair.is_none() && self.answered > 0 && !changing {
+            self.settled_pair = self.pair().filter(|(_, synced)| synced.is_some());
+        }
+    }
+
     /// Somebody begins to lead: just then it may be hit.
     pub fn lay_ambush(&mut self, host: usize) {
-        if self.faults.contains(&Kind::Ambush) && !self.healing && self.rng.percent(40) {
-            let (delay, generation) = (self.rng.below(60 * MS), self.hosts[host].generation);
+        if self.faults.contains(&Kind::Ambush) && !self.healing && self.rng.percent(60) {
+            let within = if self.rng.percent(50) { 12 } else { 60 };
+            let (delay, generation) = (self.rng.below(within * MS), self.hosts[host].generation);
+            self.after(delay, Item::Ambush(host, generation));
+        }
+    }
+
+    /// A transaction was just executed: its writer may be hit while what it wrote is on its way.
+    pub fn interrupt(&mut self, host: usize, parts: usize) {
+        if parts > 1 && self.faults.contains(&Kind::Ambush) && !self.healing && self.rng.percent(3) {
+            let (delay, generation) = (self.rng.below(5 * MS), self.hosts[host].generation);
+            self.after(delay, Item::Ambush(host, generation));
+        }
+    }
+
+    /// The pair was just changed: its leader may be hit before the new one has all that it needs.
+    fn interrupt_change(&mut self) {
+        let leader = self.pair().and_then(|(id, _)| self.hosts.iter().position(|host| host.id == id));
+        if let Some(host) = leader
+            && self.faults.contains(&Kind::Ambush)
+            && !self.healing
+            && self.rng.percent(15)
+        {
+            let (delay, generation) = (self.rng.below(15 * MS), self.hosts[host].generation);
             self.after(delay, Item::Ambush(host, generation));
         }
     }
@@ -353,7 +386,42 @@ impl World {
 
     /// A snapshot is taken, and the log before it goes.
     fn trim(&mut self, host: usize) {
-        self.with(host, |process| drop(process.snapshot()));
+        if self.hosts[host].taking.is_some() {
+            return;
+        }
+        let mut taking = None;
+        self.with(host, |process| taking = process.begin_snapshot().ok());
+        if self.hosts[host].process.is_some() {
+            self.hosts[host].taking = taking;
+            self.snapshot_later(host);
+        }
+    }
+
+    /// Its disk is quick, or stands still for a while.
+    fn snapshot_later(&mut self, host: usize) {
+        let pause = if self.rng.percent(90) { self.rng.between(1, 20) } else { self.rng.between(50, 1_500) };
+        let generation = self.hosts[host].generation;
+        self.after(pause * MS, Item::Snapshot(host, generation));
+    }
+
+    pub fn step_snapshot(&mut self, host: usize) {
+        let Some(mut taking) = self.hosts[host].taking.take() else { return };
+        let mut left = None;
+        self.with(host, |process| {
+            let stepped = match process.step_snapshot(&mut taking) {
+                Ok(true) => Ok(Some(taking)),
+                Ok(false) => process.finish_snapshot(taking).map(Result::err),
+                Err(error) => Err(error),
+            };
+            if stepped.is_err() {
+                process.engine().keyspace.end_walk();
+            }
+            left = stepped.ok().flatten();
+        });
+        if left.is_some() && self.hosts[host].process.is_some() {
+            self.hosts[host].taking = left;
+            self.snapshot_later(host);
+        }
     }
 
     /// The disk syncs no more; a little later the power fails too, so that what was not synced shows.
@@ -486,6 +554,7 @@ impl World {
         }
         if outcome != WriteOutcome::Lost {
             self.zoo_watch(false);
+            self.interrupt_change();
         }
     }
 

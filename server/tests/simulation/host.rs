@@ -8,20 +8,26 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, OnceLock};
 
 use botellier_server::config::Config;
-use botellier_server::node::simulate::{Ended, Given, Outside, Simulated};
+use botellier_server::node::simulate::{Ended, Given, Outside, Portions, Simulated, Taking};
 use botellier_server::replication::Offset;
 use botellier_server::replication::log::memory::{Crash, MemoryDisk};
 use botellier_server::replication::member::{self, NodeInfo, Stamp};
 use botellier_server::replication::meta::Unsynced;
-use botellier_server::replication::protocol::{ConnectionId, Ending, Event};
+use botellier_server::replication::protocol::{ConnectionId, Event};
 use botellier_server::replication::time::Time;
 use botellier_server::replication::wire::{Body, Frame};
 use parking_lot::Mutex;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::network::Parcel;
+use crate::links::{Bulk, Sender};
 use crate::rng::Rng;
 use crate::world::{Item, MS, World};
+
+/// What snapshots may take at once.
+pub const SNAPSHOTS: Portions = Portions { step_bytes: 500, captured_max: 3_000 };
+
+/// Bytes of replies that may wait: of all connections, and of each.
+pub const HELD_MAX: (u64, u64) = (8_192, 4_096);
 
 /// What a process ordered, to be carried out once its turn is over.
 pub enum Order {
@@ -106,7 +112,9 @@ pub struct Host {
     pub config: Option<member::Config>,
     pub whole: bool,
     orders: Orders,
-    streams: BTreeMap<ConnectionId, Stream>,
+    pub senders: BTreeMap<ConnectionId, Sender>,
+    /// A snapshot that is being taken.
+    pub taking: Option<Taking>,
     pub paused_until: u64,
     /// What came while it was paused.
     pub inbox: VecDeque<Item>,
@@ -137,11 +145,6 @@ pub struct Left {
     pub disks: u64,
 }
 
-struct Stream {
-    stamp: Stamp,
-    from: Offset,
-}
-
 /// Parts of a node ask for a runtime that they then do not use.
 fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
@@ -161,7 +164,8 @@ impl Host {
             config: None,
             whole: true,
             orders: Orders::default(),
-            streams: BTreeMap::new(),
+            senders: BTreeMap::new(),
+            taking: None,
             paused_until: 0,
             inbox: VecDeque::new(),
             waking: false,
@@ -222,7 +226,6 @@ impl World {
         let given = self.given(host);
         let it = &mut self.hosts[host];
         it.generation += 1;
-        it.streams.clear();
         it.orders.lock().clear();
         it.pretend(self.now);
         let outside = Box::new(Recorder(it.orders.clone()));
@@ -272,6 +275,8 @@ impl World {
             seed: self.rng.next(),
             segment_bytes: 4096,
             backlog_bytes: 2048,
+            snapshots: SNAPSHOTS,
+            held_max: HELD_MAX,
             runtime: runtime().handle().clone(),
         }
     }
@@ -296,8 +301,11 @@ impl World {
         }
         let it = &mut self.hosts[host];
         if let Some(process) = &it.process {
-            let status = process.status();
-            (it.config, it.whole) = (status.config, status.whole);
+            let memory = process.memory();
+            if it.config != memory.config {
+                it.config.clone_from(&memory.config);
+            }
+            it.whole = memory.whole;
             self.watch(host);
         }
         loop {
@@ -327,15 +335,13 @@ impl World {
                 self.connect(host, connection, target);
             }
             Order::Send(connection, frame) => self.say(host, connection, frame),
-            Order::Stream(connection, stamp, from) => {
-                self.hosts[host].streams.insert(connection, Stream { stamp, from });
-            }
+            Order::Stream(connection, stamp, from) => self.feed(host, connection, Bulk::Log { stamp, from }),
             Order::CopyTo(connection, stamp) => {
                 self.question_copy(host, connection);
                 self.copy_to(host, connection, stamp);
             }
             Order::Close(connection) => {
-                self.hosts[host].streams.remove(&connection);
+                self.close_sender(host, connection);
                 self.close(host, connection);
             }
             Order::Write(config, expected) => self.zoo_send(host, config, expected),
@@ -348,87 +354,6 @@ impl World {
         }
     }
 
-    /// As it comes out of the other end of a wire.
-    fn say(&mut self, host: usize, connection: ConnectionId, mut frame: Frame) {
-        self.tell(|| format!("n{host} -> {connection:?} {:.300}", format!("{frame:?}")));
-        if let Body::Heartbeat(beat) = &mut frame.body {
-            beat.wall_ms = self.hosts[host].wall_ms(self.now);
-        }
-        if let Body::Hello(hello) = &frame.body
-            && let Some((pipe, _)) = self.pipe_of(host, connection)
-            && let Some(pipe) = self.pipes.get_mut(&pipe)
-        {
-            pipe.hello = Some((hello.copy, hello.history.clone()));
-        }
-        let mut bytes = bytes::BytesMut::new();
-        frame.encode(&mut bytes);
-        let frame = Frame::decode(&mut bytes).expect("what was written can be read").expect("it is whole");
-        self.send(host, connection, Parcel::Frame(frame));
-    }
-
-    /// Followers get what the log has more.
-    fn pump(&mut self, host: usize) {
-        let connections: Vec<ConnectionId> = self.hosts[host].streams.keys().copied().collect();
-        for connection in connections {
-            while let Some((frame, next)) = self.chunk(host, connection) {
-                self.send(host, connection, Parcel::Frame(frame));
-                if let Some(stream) = self.hosts[host].streams.get_mut(&connection) {
-                    stream.from = next;
-                }
-            }
-        }
-    }
-
-    fn chunk(&mut self, host: usize, connection: ConnectionId) -> Option<(Frame, Offset)> {
-        let most = self.rng.between(20, self.chunk_max) as usize;
-        let it = &self.hosts[host];
-        let (process, stream) = (it.process.as_ref()?, it.streams.get(&connection)?);
-        let (stamp, start, log) = (stream.stamp, stream.from, process.log());
-        if log.written() <= start {
-            return None;
-        }
-        let commit = process.gate().committed();
-        let read = log.reader(start).and_then(|mut reader| reader.read(most));
-        let Ok(Some(chunk)) = read else {
-            // It was cut or trimmed meanwhile.
-            self.hosts[host].streams.remove(&connection);
-            self.close(host, connection);
-            let closed = Event::Closed { connection, ending: Ending::Broken };
-            let generation = self.hosts[host].generation;
-            self.at(self.now, Item::Event(host, generation, Box::new(closed)));
-            return None;
-        };
-        let next = start + chunk.bytes.len() as u64;
-        let body = Body::Records { start, commit, bytes: chunk.bytes };
-        Some((Frame { epoch: stamp.epoch, version: stamp.version, body }, next))
-    }
-
-    /// Sends a snapshot, then the log from there. One is taken if there is none, as soon as all in it is committed.
-    pub fn copy_to(&mut self, host: usize, connection: ConnectionId, stamp: Stamp) {
-        let Some(process) = &self.hosts[host].process else { return };
-        let Ok(copied) = caught(|| process.copy()) else {
-            self.kill(host, None);
-            return;
-        };
-        let Ok(copy) = copied else {
-            // There is no room for one.
-            let generation = self.hosts[host].generation;
-            self.after(20 * MS, Item::Copy(host, generation, connection, stamp));
-            return;
-        };
-        let mut raw = copy.snapshots.raw(&copy.info).expect("the snapshot is there");
-        let mut bodies = vec![Body::CopyBegin { position: copy.position, bytes: raw.bytes() }];
-        while let Some(bytes) = raw.read(400).expect("the snapshot can be read") {
-            bodies.push(Body::CopyChunk { bytes });
-        }
-        bodies.push(Body::CopyEnd);
-        for body in bodies {
-            self.say(host, connection, Frame { epoch: stamp.epoch, version: stamp.version, body });
-        }
-        self.hosts[host].streams.insert(connection, Stream { stamp, from: copy.position.offset });
-        self.pump(host);
-    }
-
     /// The process ends; `crash` says what becomes of the disk, if not only the process ended.
     pub fn kill(&mut self, host: usize, crash: Option<Crash>) {
         let generation = self.hosts[host].generation;
@@ -436,6 +361,8 @@ impl World {
         self.hosts[host].left =
             crash.is_none().then(|| Left { written: process.log().written(), disks: self.hosts[host].disks });
         drop(process);
+        self.hosts[host].senders.clear();
+        self.hosts[host].taking = None;
         self.hosts[host].paused_until = 0;
         self.hosts[host].resume(self.now);
         self.drop_pipes(host, generation, crash == Some(Crash::Machine));

@@ -1,6 +1,7 @@
 //! A client's connection, on both of its ends: the server's with the output and the gate of real connections, the
 //! client's with the bytes that came.
 
+use std::collections::VecDeque;
 use std::task::Poll;
 
 use botellier_server::node::simulate::{Output, Simulated, offset};
@@ -9,6 +10,10 @@ use botellier_server::resp::Batch;
 use botellier_server::session::{ClientId, Out};
 
 use crate::client::Answer;
+use crate::wishes::FLOOD;
+
+/// Requests that may lie in the system's buffers.
+const SENT_MAX: usize = 64;
 
 /// The server or its process is done with the connection.
 pub struct Over;
@@ -21,15 +26,26 @@ pub struct Line {
     unsettled: Option<(Term, Vec<Out>)>,
     output: Output,
     received: Vec<u8>,
+    /// What the client sent and the server did not read yet.
+    sent: VecDeque<Vec<String>>,
 }
 
 impl Line {
     pub fn open(host: usize, generation: u64, process: &Simulated) -> Self {
         let client = process.engine().connect("10.0.0.1:1".into(), "10.0.0.2:6379".into());
-        Self { host, generation, client, unsettled: None, output: Output::default(), received: Vec::new() }
+        Self {
+            host,
+            generation,
+            client,
+            unsettled: None,
+            output: Output::default(),
+            received: Vec::new(),
+            sent: VecDeque::new(),
+        }
     }
 
-    pub fn close(&self, process: &Simulated) {
+    pub fn close(&mut self, process: &Simulated) {
+        self.output.end(process.gate());
         process.engine().disconnect(self.client);
     }
 
@@ -53,6 +69,34 @@ impl Line {
         drop(engine);
         self.take(process)?;
         Ok(leads)
+    }
+
+    /// The client sends more without waiting; the server reads it while there is room for the replies.
+    pub fn flood(
+        &mut self,
+        process: &Simulated,
+        requests: Vec<Vec<String>>,
+        wall_ms: u64,
+    ) -> Result<bool, Over> {
+        if self.sent.len() <= SENT_MAX {
+            self.sent.extend(requests);
+        }
+        let mut leads = true;
+        while !self.sent.is_empty() && self.has_room(process)? {
+            let some: Vec<Vec<String>> = self.sent.drain(..self.sent.len().min(FLOOD)).collect();
+            leads = self.execute(process, &some, wall_ms)?;
+        }
+        Ok(leads)
+    }
+
+    fn has_room(&mut self, process: &Simulated) -> Result<bool, Over> {
+        self.settle(process)?;
+        Ok(self.output.has_room(process.gate()))
+    }
+
+    /// Bytes of replies that wait.
+    pub fn held(&self) -> u64 {
+        self.output.waiting()
     }
 
     /// What the engine has for the client.
@@ -88,6 +132,7 @@ impl Line {
             let sent = self.received.len() - before;
             self.output.advance(sent);
         }
+        self.output.has_room(gate);
         let mut rest = self.received.as_slice();
         let mut answers = Vec::new();
         while let Ok(answer) = Answer::read(&mut rest) {

@@ -10,6 +10,7 @@ mod client;
 mod faults;
 mod host;
 mod lines;
+mod links;
 mod network;
 mod rng;
 mod traps;

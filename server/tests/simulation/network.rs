@@ -26,6 +26,10 @@ pub struct Pipe {
     closed: [u64; 2],
     pub queues: [VecDeque<Parcel>; 2],
     pub last: [u64; 2],
+    /// Until when the wire towards each side carries what was sent before.
+    pub busy: [u64; 2],
+    /// Whether each side waits until the system takes more from it.
+    pub waits: [bool; 2],
     pub broken: bool,
     /// What the last greeting on it asked for and said of its log.
     pub hello: Option<(bool, History)>,
@@ -42,6 +46,8 @@ impl World {
             closed: [0, 0],
             queues: [VecDeque::new(), VecDeque::new()],
             last: [0, 0],
+            busy: [0, 0],
+            waits: [false, false],
             broken: false,
             hello: None,
         };
@@ -85,15 +91,17 @@ impl World {
         })
     }
 
-    pub fn send(&mut self, host: usize, connection: ConnectionId, parcel: Parcel) {
+    pub fn send(&mut self, host: usize, connection: ConnectionId, parcel: Parcel, bytes: usize) {
         let Some((id, side)) = self.pipe_of(host, connection) else { return };
         let latency = self.rng.between(300_000, 3 * MS);
+        let takes = self.rate.map_or(0, |rate| bytes as u64 * 1_000 * MS / rate);
         let Some(pipe) = self.pipes.get_mut(&id) else { return };
         if pipe.broken {
             return;
         }
         let other = 1 - side;
-        let time = pipe.last[other].max(self.now + latency);
+        pipe.busy[other] = pipe.busy[other].max(self.now) + takes;
+        let time = pipe.last[other].max(pipe.busy[other] + latency);
         pipe.last[other] = time;
         pipe.queues[other].push_back(parcel);
         let since = self.now;

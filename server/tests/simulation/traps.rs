@@ -18,9 +18,8 @@ const LEFT_TO_THE_MODEL: &[u8] = &[13];
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/traps.md");
 const HEAD: &str = "\
 Ways to get replication wrong, the defect that is planted for each (`src/mutant.rs`), and the first seed of the simulator
-that finds it. Beside these, 28 (mixed versions during an upgrade) is planted and found by `tests/versions.rs`. Not planted
-yet: 22 (heartbeats stuck behind a huge value), 24 (held replies without bound), 25 (a full copy doubles memory). Generated:
-`UPDATE_GENERATED=1 cargo test -p botellier-server --features simulate --test simulation planted`.
+that finds it. Beside these, 28 (mixed versions during an upgrade) is planted and found by `tests/versions.rs`.
+Generated: `UPDATE_GENERATED=1 cargo test -p botellier-server --features simulate --test simulation planted`.
 
 | | trap | planted | seeds needed |
 |---:|---|---|---:|

@@ -11,6 +11,12 @@ use crate::rng::Rng;
 /// Operations after which other keys are used, so that no history of one key grows long.
 const OPERATIONS_PER_KEY: u64 = 60;
 
+/// What a huge value takes at most.
+pub const HUGE_BYTES_MAX: usize = 6 << 20;
+
+/// Requests that are sent without waiting for replies.
+pub const FLOOD: usize = 8;
+
 /// Where transactions tell of what they wrote.
 pub const NEWS: &str = "news";
 
@@ -56,6 +62,16 @@ impl Wish {
         Self { steps, requests }
     }
 
+    /// A value that takes long on a slow wire. It goes soon: what all nodes hold is compared at the end.
+    pub fn huge(rng: &mut Rng) -> Self {
+        let (key, bytes) =
+            (format!("loose:huge-{}", rng.below(2)), rng.between(1 << 20, HUGE_BYTES_MAX as u64));
+        Self {
+            steps: Vec::new(),
+            requests: vec![words(&["SET", &key, &"x".repeat(bytes as usize), "PX", "2000"])],
+        }
+    }
+
     /// The `count`th of all.
     pub fn choose(rng: &mut Rng, count: u64) -> Self {
         if rng.percent(25) {
@@ -85,6 +101,14 @@ impl Wish {
         };
         Self::judged(steps, rng)
     }
+}
+
+/// Writes, and reads that wait for them.
+pub fn flood(count: u64) -> Vec<Vec<String>> {
+    let value = format!("{count:0>500}");
+    let request =
+        |number| if number == 0 { words(&["SET", "flood", &value]) } else { words(&["GET", "flood"]) };
+    (0..FLOOD).map(request).collect()
 }
 
 /// What leaves something to chance, to the clock, or to how much memory there is.

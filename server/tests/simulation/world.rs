@@ -16,6 +16,9 @@ use std::fmt::Write;
 
 pub const MS: u64 = 1_000_000;
 
+/// How many runs have slow wires.
+const SLOW_PERCENT: u64 = 2;
+
 pub enum Item {
     Tick(usize, u64),
     Event(usize, u64, Box<Event>),
@@ -34,6 +37,14 @@ pub enum Item {
         pipe: u64,
         since: u64,
     },
+    /// The system takes more for a connection.
+    Room {
+        host: usize,
+        pipe: u64,
+        side: usize,
+    },
+    /// A snapshot that is being taken goes on.
+    Snapshot(usize, u64),
     Call(usize),
     /// What a client asks comes to the node.
     Reach {
@@ -114,6 +125,10 @@ pub struct World {
     pub retention_bytes: u64,
     /// Bytes of the log that a frame carries at most.
     pub chunk_max: u64,
+    /// Bytes that a wire carries in a second, where it is slow; values may be huge then.
+    pub rate: Option<u64>,
+    /// The pair as it was when everything was in order, where nothing but huge values is under way.
+    pub settled_pair: Option<(String, Option<String>)>,
     pub faults: Vec<crate::faults::Kind>,
     pub pace: u64,
     pub healing: bool,
@@ -130,7 +145,14 @@ impl World {
         let mut callers: Vec<Caller> = (0..rng.between(2, 8)).map(|_| Caller::default()).collect();
         callers.extend((0..rng.below(3)).map(|_| Caller::listener()));
         let chunk_max = if rng.percent(50) { 60 } else { 2_000 };
-        let faults = crate::faults::choose(&mut rng);
+        let mut faults = crate::faults::choose(&mut rng);
+        let rate = rng.percent(SLOW_PERCENT).then(|| rng.between(4 << 20, 16 << 20));
+        if rate.is_some() && rng.percent(70) {
+            faults.clear();
+        }
+        if rng.percent(30) {
+            callers.extend((0..rng.between(1, 2)).map(|_| Caller::flood()));
+        }
         let pace = rng.between(40, 500) * MS;
         let hosts = (0..count).map(|index| Host::new(index, &mut rng)).collect();
         let mut world = Self {
@@ -162,6 +184,8 @@ impl World {
             always,
             retention_bytes,
             chunk_max,
+            rate,
+            settled_pair: None,
             faults,
             pace,
             healing: false,
@@ -291,6 +315,12 @@ impl World {
             Item::Arrive { pipe, side, since } => self.arrive(pipe, side, since),
             Item::Ended { pipe, side, ending } => self.ended(pipe, side, ending),
             Item::Dial { pipe, since } => self.dial(pipe, since),
+            Item::Room { host, pipe, side } => self.room(host, pipe, side),
+            Item::Snapshot(host, generation) => {
+                if self.alive(host, generation) && !self.postpone(host, Item::Snapshot(host, generation)) {
+                    self.step_snapshot(host);
+                }
+            }
             Item::Call(caller) => self.call(caller),
             Item::Reach { caller, host, generation, number } => self.reach(caller, host, generation, number),
             Item::Ambush(host, generation) => {
@@ -394,9 +424,8 @@ impl World {
 
     /// Who acts as the leader of the highest epoch.
     pub fn leading(&self) -> Option<usize> {
-        let epoch = |host: &Host| {
-            host.process.as_ref().filter(|process| process.leads()).map(|process| process.status().epoch)
-        };
+        let epoch =
+            |host: &Host| host.process.as_ref().filter(|process| process.leads()).map(Simulated::epoch);
         (0..self.hosts.len())
             .filter(|host| epoch(&self.hosts[*host]).is_some())
             .max_by_key(|host| epoch(&self.hosts[*host]))

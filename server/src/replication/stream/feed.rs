@@ -4,20 +4,21 @@
 use std::io;
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use super::outlet::{Copying, log_chunk};
 use super::{COMES_BACK, Copy, Damage, DamageFound, Links};
 use crate::replication::gate::Gate;
 use crate::replication::log::{Keep, Log, Sender};
 use crate::replication::member::Stamp;
 use crate::replication::position::{Offset, Position};
 use crate::replication::snapshot::SnapshotError;
-use crate::replication::wire::{BULK_MAX, Body, Frame, records_head};
+use crate::replication::wire::{BULK_MAX, Body, Frame};
 
 /// Chunks of a snapshot that are read ahead of the socket.
 const AHEAD: usize = 4;
@@ -101,6 +102,19 @@ impl Feed {
         }
     }
 
+    /// Whether there is something to send, as far as that is known without waiting.
+    pub(super) fn is_ready(&mut self) -> bool {
+        match &mut self.source {
+            Source::Log(reader) => *self.written.borrow() > reader.offset(),
+            Source::Copy { frames, next, .. } => {
+                if next.is_none() {
+                    *next = frames.try_recv().ok();
+                }
+                next.is_some()
+            }
+        }
+    }
+
     /// Wait until there is something to send. Giving up the wait loses nothing.
     pub(super) async fn ready(&mut self) -> io::Result<()> {
         loop {
@@ -129,15 +143,13 @@ impl Feed {
     pub(super) async fn send(&mut self, socket: &mut OwnedWriteHalf) -> io::Result<()> {
         match &mut self.source {
             Source::Log(sender) => {
-                let start = sender.offset();
-                let read = sender.read(BULK_MAX).inspect_err(|error| {
+                let chunk = log_chunk(sender, self.stamp, &self.gate, BULK_MAX).inspect_err(|error| {
                     if error.is_damage() {
                         (self.damage)(Damage::Log);
                     }
                 });
-                let Some(chunk) = read.map_err(io::Error::other)? else { return Ok(()) };
-                let head = records_head(self.stamp, start, self.gate.committed(), chunk.bytes.len());
-                socket.write_all_buf(&mut head.freeze().chain(chunk.bytes)).await
+                let Some((head, bytes)) = chunk.map_err(io::Error::other)? else { return Ok(()) };
+                socket.write_all_buf(&mut head.freeze().chain(bytes)).await
             }
             Source::Copy { next, .. } => {
                 let Some(body) = next.take() else { return Ok(()) };
@@ -157,11 +169,9 @@ enum CopyError {
 
 /// Read a snapshot into frames, as fast as they are taken. One that turns out to be damaged gets no end.
 fn read_copy(copy: &Copy, frames: &mpsc::Sender<Body>) -> Result<(), CopyError> {
-    let mut raw = copy.snapshots.raw(&copy.info).map_err(CopyError::Snapshot)?;
-    let send = |body| frames.blocking_send(body).map_err(|_| CopyError::Gone);
-    send(Body::CopyBegin { position: copy.position, bytes: raw.bytes() })?;
-    while let Some(bytes) = raw.read(BULK_MAX).map_err(CopyError::Snapshot)? {
-        send(Body::CopyChunk { bytes: Bytes::clone(&bytes) })?;
+    let mut copying = Copying::open(copy).map_err(CopyError::Snapshot)?;
+    while let Some(body) = copying.next(BULK_MAX).map_err(CopyError::Snapshot)? {
+        frames.blocking_send(body).map_err(|_| CopyError::Gone)?;
     }
-    send(Body::CopyEnd)
+    Ok(())
 }

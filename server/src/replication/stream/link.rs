@@ -8,8 +8,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::error::TryRecvError;
 
 use super::feed::Feed;
+use super::outlet::{Next, Outlet};
 use super::{Control, Links};
 use crate::replication::protocol::{ConnectionId, Ending, Event};
 use crate::replication::wire::{Body, Frame};
@@ -25,7 +27,8 @@ pub(super) async fn run(
 ) {
     let (reader, writer) = stream.into_split();
     let reading = tokio::spawn(read(links.clone(), connection, reader, input));
-    let mut writer = Writer { links: links.clone(), connection, socket: writer, control, feed: None };
+    let outlet = Outlet::default();
+    let mut writer = Writer { links: links.clone(), connection, socket: writer, control, outlet };
     if let Err(error) = writer.run().await {
         tracing::debug!(%error, "a connection to another node broke");
         links.report(Event::Closed { connection, ending: Ending::Broken }).await;
@@ -72,50 +75,57 @@ struct Writer {
     connection: ConnectionId,
     socket: OwnedWriteHalf,
     control: UnboundedReceiver<Control>,
-    feed: Option<Feed>,
+    outlet: Outlet<Feed>,
 }
 
 impl Writer {
     /// Until the connection is closed by order (`Ok`) or breaks.
     async fn run(&mut self) -> io::Result<()> {
         loop {
-            let order = match &mut self.feed {
-                None => self.control.recv().await,
-                Some(feed) => tokio::select! {
-                    biased;
-                    order = self.control.recv() => order,
-                    ready = feed.ready() => {
-                        ready?;
-                        feed.send(&mut self.socket).await?;
-                        continue;
+            // All orders that are there go out with one write.
+            loop {
+                match self.control.try_recv() {
+                    Ok(order) => self.take_in(order)?,
+                    Err(TryRecvError::Empty) => break,
+                    // Nobody is left to order anything; what was ordered still goes out.
+                    Err(TryRecvError::Disconnected) => {
+                        self.outlet.close();
+                        break;
                     }
+                }
+            }
+            let chunk = self.outlet.bulk().is_some_and(Feed::is_ready);
+            match (self.outlet.next(chunk), self.outlet.bulk()) {
+                (Next::Orders, _) => {
+                    let output = self.outlet.take_orders(wall_ms());
+                    self.socket.write_all(&output).await?;
+                }
+                (Next::Bulk, Some(feed)) => feed.send(&mut self.socket).await?,
+                (Next::Close, _) => return self.socket.shutdown().await,
+                (_, None) => match self.control.recv().await {
+                    Some(order) => self.take_in(order)?,
+                    None => return Ok(()),
                 },
-            };
-            let Some(order) = order else { return Ok(()) };
-            if !self.carry_out(order).await? {
-                return self.socket.shutdown().await;
+                (_, Some(feed)) => tokio::select! {
+                    biased;
+                    order = self.control.recv() => match order {
+                        Some(order) => self.take_in(order)?,
+                        None => return Ok(()),
+                    },
+                    ready = feed.ready() => ready?,
+                },
             }
         }
     }
 
-    /// False once the connection is to be closed.
-    async fn carry_out(&mut self, order: Control) -> io::Result<bool> {
-        // All orders that are there go out with one write.
-        let (mut output, mut order, mut open) = (BytesMut::new(), Some(order), true);
-        while let Some(next) = order {
-            match next {
-                Control::Send(frame) => stamp(frame).encode(&mut output),
-                Control::Stream { stamp, from } => self.feed = Some(Feed::log(&self.links, stamp, from)?),
-                Control::Copy { stamp } => self.feed = Some(Feed::copy(&self.links, stamp)),
-                Control::Close => {
-                    open = false;
-                    break;
-                }
-            }
-            order = self.control.try_recv().ok();
+    fn take_in(&mut self, order: Control) -> io::Result<()> {
+        match order {
+            Control::Send(frame) => self.outlet.order(frame),
+            Control::Stream { stamp, from } => self.outlet.feed(Feed::log(&self.links, stamp, from)?),
+            Control::Copy { stamp } => self.outlet.feed(Feed::copy(&self.links, stamp)),
+            Control::Close => self.outlet.close(),
         }
-        self.socket.write_all(&output).await?;
-        Ok(open)
+        Ok(())
     }
 
     async fn wait_for_close(&mut self) {
@@ -128,11 +138,6 @@ impl Writer {
     }
 }
 
-/// Heartbeats carry the wall time at which they leave; machines know none.
-fn stamp(mut frame: Frame) -> Frame {
-    if let Body::Heartbeat(heartbeat) = &mut frame.body {
-        heartbeat.wall_ms =
-            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
-    }
-    frame
+fn wall_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64)
 }

@@ -11,6 +11,7 @@
 
 mod feed;
 mod link;
+pub mod outlet;
 #[cfg(test)]
 mod tests;
 
@@ -49,7 +50,7 @@ const WATCHING: u8 = 1;
 /// So long after a copy the log is kept for the replica that had it, which comes anew once it is installed.
 const COMES_BACK: Duration = Duration::from_secs(10);
 /// What the system may hold that was not yet sent, beside which a heartbeat must wait.
-const UNSENT_MAX: u32 = 256 * 1024;
+pub const UNSENT_MAX: u32 = 256 * 1024;
 /// Events of connections that wait for the protocol; beyond it connections are not read.
 pub const EVENTS_MAX: usize = 256;
 

@@ -58,3 +58,21 @@ async fn a_death_that_takes_its_time_is_still_proved() {
     let proof = tokio::time::timeout(LAST_WORD, heard.recv()).await;
     assert!(matches!(proof, Ok(Some(Event::Closed { ending: Ending::Orderly, .. }))), "{proof:?}");
 }
+
+#[tokio::test]
+async fn what_was_ordered_before_a_close_still_goes_out() {
+    let (events, mut heard) = mpsc::channel(EVENTS_MAX);
+    let links = links(events);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let connection = ConnectionId::outgoing(1);
+    links.connect(connection, "127.0.0.1".into(), listener.local_addr().unwrap().port());
+    let (mut peer, _) = listener.accept().await.unwrap();
+    assert!(matches!(heard.recv().await, Some(Event::Opened { .. })));
+    // Both are there when the connection next looks, and nobody who could order more.
+    links.send(connection, Frame { epoch: 1, version: 1, body: Body::Commit { offset: 5 } });
+    links.close(connection);
+    let mut input = BytesMut::new();
+    let frame = first_frame(&mut peer, &mut input).await.unwrap();
+    assert!(matches!(frame.body, Body::Commit { offset: 5 }), "{frame:?}");
+    assert_eq!(peer.read_buf(&mut input).await.unwrap(), 0, "then it is closed");
+}
