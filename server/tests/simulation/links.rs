@@ -18,7 +18,7 @@ const COPY_CHUNK: usize = 400;
 /// Where bulk data for another node comes from.
 pub enum Bulk {
     Log { stamp: Stamp, from: Offset },
-    Copy { stamp: Stamp, copying: Copying, copy: Copy },
+    Copy { stamp: Stamp, copying: Copying, copy: Box<Copy> },
 }
 
 pub type Sender = Outlet<Bulk>;
@@ -190,6 +190,7 @@ impl World {
             return;
         };
         let copying = Copying::open(&copy).expect("the snapshot is there");
+        let copy = Box::new(copy);
         self.feed(host, connection, Bulk::Copy { stamp, copying, copy });
     }
 
