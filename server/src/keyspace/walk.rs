@@ -163,11 +163,13 @@ impl Keyspace {
         else {
             return;
         };
-        entry.generation = generation;
-        capture(place.db, entry, &mut walk.captured);
         if walk.captured.len() > walk.captured_max {
             self.overrun();
+            return;
         }
+        // However large it is: a snapshot must not fail for ever because one value is huge and always changing.
+        entry.generation = generation;
+        capture(place.db, entry, &mut walk.captured);
     }
 
     /// A database was flushed. A walk that still needs it is over: to keep it would be to hold two data sets.
@@ -390,6 +392,7 @@ mod tests {
         assert_eq!(keyspace.step_walk(100, &mut picture), Err(WalkEnd::Overrun), "the old data is not kept");
         let before = contents(&keyspace);
         keyspace.begin_walk(0);
+        keyspace.apply(&Effect::Append { db: 0, key: b"k0", value: b"." });
         picture.clear();
         while keyspace.step_walk(100, &mut picture).unwrap() {}
         assert_eq!(entries(&picture), before, "the next one begins anew");

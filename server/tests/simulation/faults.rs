@@ -117,8 +117,12 @@ impl World {
                 let until = it.paused_until;
                 self.at(until, Item::Wake(host));
             }
-            // Laid when somebody begins to lead.
-            Kind::Ambush => {}
+            // Others are laid when somebody begins to lead.
+            Kind::Ambush => {
+                if let Some(leader) = self.leading() {
+                    self.cut_off_others(leader);
+                }
+            }
             Kind::ClockStep => {
                 let step = self.rng.below(20_000) as i64 - 10_000;
                 self.hosts[host].skew_ms += step;
@@ -136,7 +140,7 @@ impl World {
         }
     }
 
-    fn pause(&mut self, host: usize) {
+    pub fn pause(&mut self, host: usize) {
         let length = self.rng.between(20, 1_500) * MS;
         self.hosts[host].paused_until = self.hosts[host].paused_until.max(self.now + length);
     }
@@ -219,46 +223,6 @@ impl World {
         }
     }
 
-    /// Somebody begins to lead: just then it may be hit.
-    pub fn lay_ambush(&mut self, host: usize) {
-        if self.faults.contains(&Kind::Ambush) && !self.healing && self.rng.percent(60) {
-            let within = if self.rng.percent(50) { 12 } else { 60 };
-            let (delay, generation) = (self.rng.below(within * MS), self.hosts[host].generation);
-            self.after(delay, Item::Ambush(host, generation));
-        }
-    }
-
-    /// A transaction was just executed: its writer may be hit while what it wrote is on its way.
-    pub fn interrupt(&mut self, host: usize, parts: usize) {
-        if parts > 1 && self.faults.contains(&Kind::Ambush) && !self.healing && self.rng.percent(3) {
-            let (delay, generation) = (self.rng.below(5 * MS), self.hosts[host].generation);
-            self.after(delay, Item::Ambush(host, generation));
-        }
-    }
-
-    /// The pair was just changed: its leader may be hit before the new one has all that it needs.
-    fn interrupt_change(&mut self) {
-        let leader = self.pair().and_then(|(id, _)| self.hosts.iter().position(|host| host.id == id));
-        if let Some(host) = leader
-            && self.faults.contains(&Kind::Ambush)
-            && !self.healing
-            && self.rng.percent(15)
-        {
-            let (delay, generation) = (self.rng.below(15 * MS), self.hosts[host].generation);
-            self.after(delay, Item::Ambush(host, generation));
-        }
-    }
-
-    pub fn ambush(&mut self, host: usize) {
-        self.tell(|| format!("-- an ambush n{host}"));
-        match self.rng.below(4) {
-            0 => self.kill(host, None),
-            1 => self.power(host),
-            2 => self.isolate(host),
-            _ => self.pause(host),
-        }
-    }
-
     fn full_disk(&mut self, host: usize) {
         let used: u64 = self.hosts[host].disk.files().iter().map(|(_, bytes)| *bytes as u64).sum();
         let room = self.rng.below(2_000);
@@ -269,7 +233,7 @@ impl World {
         self.after(length, Item::Undo(Undo::FullDisk(host, fills)));
     }
 
-    fn isolate(&mut self, host: usize) {
+    pub fn isolate(&mut self, host: usize) {
         let length = self.rng.between(50, 3_000) * MS;
         for other in 0..self.hosts.len() {
             self.block(host, other, length);
@@ -313,7 +277,7 @@ impl World {
         all
     }
 
-    fn power(&mut self, host: usize) {
+    pub fn power(&mut self, host: usize) {
         if !self.always && !self.expendable_whatever_comes(host, true) {
             return;
         }
@@ -335,7 +299,7 @@ impl World {
         (it.config, it.whole) = (None, true);
     }
 
-    fn block(&mut self, from: usize, to: usize, length: u64) {
+    pub fn block(&mut self, from: usize, to: usize, length: u64) {
         if from != to {
             self.cut[from][to] += 1;
             self.after(length, Item::Undo(Undo::Cut(from, to)));
@@ -347,6 +311,7 @@ impl World {
             Undo::Cut(from, to) => self.cut[*from][*to] = self.cut[*from][*to].saturating_sub(1),
             Undo::ZooCut(host) => self.hosts[*host].zoo_cut = self.hosts[*host].zoo_cut.saturating_sub(1),
             Undo::ZooDown => self.zoo.down = false,
+            Undo::SlowReads(host) => self.pump(*host),
             Undo::BadDisk(host) => self.kill(*host, Some(Crash::Machine)),
             Undo::FullDisk(host, fills) => {
                 if self.hosts[*host].fills == *fills {
@@ -365,6 +330,7 @@ impl World {
         for host in 0..self.hosts.len() {
             self.hosts[host].zoo_cut = 0;
             self.hosts[host].disk.limit_bytes(u64::MAX);
+            self.hosts[host].reads_from = 0;
             self.after(100 * MS, Item::Restart(host));
         }
     }

@@ -106,6 +106,8 @@ pub struct Host {
     /// Counts the disks that this node has had.
     pub disks: u64,
     boots: u64,
+    /// From when its disk gives what others are to be sent.
+    pub reads_from: u64,
     /// How often its disk was full.
     pub fills: u64,
     /// What is known of it from outside, also when no process runs.
@@ -160,6 +162,7 @@ impl Host {
             disk: MemoryDisk::new(rng.next()),
             disks: 1,
             boots: 1,
+            reads_from: 0,
             fills: 0,
             config: None,
             whole: true,

@@ -124,6 +124,7 @@ impl World {
             return false;
         };
         match sender.bulk() {
+            _ if it.reads_from > self.now => false,
             Some(Bulk::Log { from, .. }) => process.log().written() > *from,
             Some(Bulk::Copy { .. }) => true,
             None => false,

@@ -3,6 +3,7 @@
 //! `SEED=n` replays one run with its story printed; `SEEDS=n` runs more of them. Nothing in a run depends on anything
 //! but its seed.
 
+mod ambushes;
 mod callers;
 #[path = "../common/client.rs"]
 #[allow(dead_code)] // replies are read here, not asked for over sockets

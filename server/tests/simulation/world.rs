@@ -86,6 +86,7 @@ pub enum Undo {
     Cut(usize, usize),
     ZooCut(usize),
     ZooDown,
+    SlowReads(usize),
     BadDisk(usize),
     FullDisk(usize, u64),
 }
