@@ -15,7 +15,11 @@ use super::database::{Database, Entry};
 use super::{Deadline, Effect, Keyspace, reclaim};
 use crate::value::rdb::{self, RdbError};
 use crate::value::{Forms, Value};
+use std::ops::ControlFlow::{Break, Continue};
 use std::sync::Arc;
+
+/// Entries that one step looks at, captured or not.
+const LOOKED_AT_MAX: usize = 4096;
 
 /// A walk under way.
 #[derive(Debug)]
@@ -64,17 +68,20 @@ impl Keyspace {
         let ended = if self.overrun { WalkEnd::Overrun } else { WalkEnd::GivenUp };
         let mut walk = self.walk.take().ok_or(ended)?;
         let generation = self.generation;
-        while walk.captured.len() < bytes {
+        let mut left = LOOKED_AT_MAX;
+        while walk.captured.len() < bytes && left > 0 {
             let Some(place) = walk.places.iter_mut().find(|place| place.cursor.is_some()) else { break };
             let identity = place.identity;
             let database = self.databases.iter().find(|other| other.identity == identity);
             place.cursor = database.and_then(|database| {
                 let captured = &mut walk.captured;
                 let db = place.db;
-                database.table().scan(place.cursor.unwrap_or(0), 16, |_, entry| {
+                database.table().walk(place.cursor.unwrap_or(0), |_, entry| {
                     if entry.generation != generation {
                         capture(db, entry, captured);
                     }
+                    left = left.saturating_sub(1);
+                    if captured.len() < bytes && left > 0 { Continue(()) } else { Break(()) }
                 })
             });
         }

@@ -148,7 +148,10 @@ fn newest(node: &Node) -> Result<Option<stream::Copy>, String> {
         let kept = newest.and_then(|info| node.log.keep_from(info.offset).map(|keep| (info, keep)));
         let Some((info, keep)) = kept else { return Ok(None) };
         match snapshots.load(&info).map(|loader| loader.header().position) {
-            Ok(position) => return Ok(Some(stream::Copy { snapshots, info, position, keep })),
+            Ok(position) => {
+                let others = node.taker.others.clone();
+                return Ok(Some(stream::Copy { snapshots, info, position, keep, others }));
+            }
             Err(error) if error.is_damage() => {
                 node.storage.lock().put_aside(&info, &error).map_err(|error| error.to_string())?;
             }

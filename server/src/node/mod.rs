@@ -271,7 +271,7 @@ fn build(
     let metrics = engine.server.observed.metrics.clone();
     let engine = Arc::new(Mutex::new(engine));
     let storage = Arc::new(Mutex::new(storage));
-    let flushed = log.clone();
+    let (flushed, commands, records) = (log.clone(), metrics.clone(), log.clone());
     let net = Arc::new(Net {
         engine: engine.clone(),
         desk,
@@ -295,6 +295,7 @@ fn build(
         busy: Arc::default(),
         runtime: Handle::current(),
         portions: snapshots::Portions::default(),
+        others: Arc::new(move || commands.commands_processed() + records.end().offset),
     };
     let ending = Arc::new(Notify::new());
     Node {

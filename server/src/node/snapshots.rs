@@ -10,6 +10,7 @@ use super::applied::Applied;
 use crate::keyspace::WalkEnd;
 use crate::replication::gate::{Gate, Pass};
 use crate::replication::log::Log;
+use crate::replication::pace::{Busy, Pace};
 use crate::replication::position::Position;
 use crate::replication::snapshot::{Header, Info, Kind, SnapshotError, Writer};
 use crate::replication::storage::{Storage, StorageError};
@@ -69,6 +70,8 @@ pub struct Taker {
     pub busy: Arc<Mutex<()>>,
     pub runtime: tokio::runtime::Handle,
     pub portions: Portions,
+    /// What goes on beside it.
+    pub others: Busy,
 }
 
 /// A snapshot that is being taken.
@@ -85,7 +88,10 @@ impl Taker {
         let Some(_busy) = self.busy.try_lock() else { return Err(TakeError::Busy) };
         let started = Instant::now();
         let taken = self.begin().and_then(|mut taking| {
-            while self.step(&mut taking)? {}
+            let mut pace = Pace::new(self.others.clone());
+            while self.step(&mut taking)? {
+                pace.rest();
+            }
             // Trap 11: what could still be undone must not outlive its undoing.
             match self.runtime.block_on(self.gate.wait(taking.term, taking.header.position.offset)) {
                 Pass::Void => Err(TakeError::Void),

@@ -9,6 +9,7 @@ pub mod lease;
 pub mod log;
 pub mod member;
 pub mod meta;
+pub mod pace;
 pub mod position;
 pub mod protocol;
 pub mod snapshot;

@@ -11,6 +11,7 @@
 //! meanwhile. (Redis' cursor may meet it twice.)
 
 use std::hash::BuildHasher;
+use std::ops::ControlFlow;
 
 use hashbrown::HashTable;
 
@@ -202,27 +203,40 @@ impl<T: Keyed> Table<T> {
     /// Visit at least `count` entries (unless the end comes first) from `cursor` on, in hash order. Returns the
     /// next cursor, or `None` at the end. A cursor starts at 0.
     pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(u64, &'a T)) -> Option<u64> {
-        let mut next = cursor;
         let mut seen = 0;
+        self.walk(cursor, |hash, entry| {
+            visit(hash, entry);
+            seen += 1;
+            if seen >= count { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+    }
+
+    /// The same, until `visit` has enough. Each call looks at the whole segment that it begins in: few calls are better
+    /// than many.
+    pub fn walk<'a>(
+        &'a self,
+        cursor: u64,
+        mut visit: impl FnMut(u64, &'a T) -> ControlFlow<()>,
+    ) -> Option<u64> {
+        let (mut next, mut enough) = (cursor, None);
+        let mut entries: Vec<(u64, &T)> = Vec::new();
         loop {
             let segment = &self.segments[self.place(next)];
-            let mut entries: Vec<(u64, &T)> = (segment.entries.iter())
-                .map(|entry| (self.hasher.hash_one(entry.key()), entry))
-                .filter(|(hash, _)| *hash >= next)
-                .collect();
+            let hashed = segment.entries.iter().map(|entry| (self.hasher.hash_one(entry.key()), entry));
+            entries.clear();
+            entries.extend(hashed.filter(|(hash, _)| *hash >= next));
             entries.sort_unstable_by_key(|(hash, _)| *hash);
-            let mut last = None;
-            for (hash, entry) in entries {
+            for (hash, entry) in &entries {
                 // Entries of one hash go together: a cursor can't tell them apart.
-                if seen >= count && last != Some(hash) {
-                    return Some(hash);
+                if enough.is_some_and(|last| last != *hash) {
+                    return Some(*hash);
                 }
-                visit(hash, entry);
-                last = Some(hash);
-                seen += 1;
+                if visit(*hash, entry).is_break() {
+                    enough = Some(*hash);
+                }
             }
             next = Self::after(next, segment.depth)?;
-            if seen >= count {
+            if enough.is_some() {
                 return Some(next);
             }
         }

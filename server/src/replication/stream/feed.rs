@@ -16,6 +16,7 @@ use super::{COMES_BACK, Copy, Damage, DamageFound, Links};
 use crate::replication::gate::Gate;
 use crate::replication::log::{Keep, Log, Sender};
 use crate::replication::member::Stamp;
+use crate::replication::pace::Pace;
 use crate::replication::position::{Offset, Position};
 use crate::replication::snapshot::SnapshotError;
 use crate::replication::wire::{BULK_MAX, Body, Frame};
@@ -167,11 +168,13 @@ enum CopyError {
     Snapshot(SnapshotError),
 }
 
-/// Read a snapshot into frames, as fast as they are taken. One that turns out to be damaged gets no end.
+/// Read a snapshot into frames, as fast as they are taken and other work allows. One that turns out to be damaged gets no end.
 fn read_copy(copy: &Copy, frames: &mpsc::Sender<Body>) -> Result<(), CopyError> {
     let mut copying = Copying::open(copy).map_err(CopyError::Snapshot)?;
+    let mut pace = Pace::new(copy.others.clone());
     while let Some(body) = copying.next(BULK_MAX).map_err(CopyError::Snapshot)? {
         frames.blocking_send(body).map_err(|_| CopyError::Gone)?;
+        pace.rest();
     }
     Ok(())
 }

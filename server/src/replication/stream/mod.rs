@@ -31,6 +31,7 @@ use tokio::sync::{mpsc, watch};
 use super::gate::Gate;
 use super::log::{Keep, Log};
 use super::member::Stamp;
+use super::pace::Busy;
 use super::position::{Offset, Position};
 use super::protocol::{ConnectionId, Ending, Event};
 use super::snapshot::{Info, SnapshotError, Snapshots};
@@ -93,6 +94,8 @@ pub struct Copy {
     pub position: Position,
     /// However long the copy takes, the log goes on from where it ends.
     pub keep: Keep,
+    /// What goes on beside it.
+    pub others: Busy,
 }
 
 /// What the protocol tells a connection to do.
