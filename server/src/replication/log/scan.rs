@@ -94,6 +94,27 @@ impl Input<'_> {
     }
 }
 
+/// Whether a record that seems to go on after the end of the file is in fact whole, and only its length is damaged: then
+/// its checksum fits to what is there, or to a part of it.
+fn is_whole(input: &mut Input, before: Position, crc: u32) -> Result<bool, LogError> {
+    let mut hasher = crc32fast::Hasher::new_with_initial(before.crc);
+    input.consume(record::PREFIX_BYTES);
+    loop {
+        let bytes = input.peek(1)?;
+        let length = bytes.len();
+        if length == 0 {
+            return Ok(false);
+        }
+        for byte in bytes {
+            hasher.update(std::slice::from_ref(byte));
+            if hasher.clone().finalize() == crc {
+                return Ok(true);
+            }
+        }
+        input.consume(length);
+    }
+}
+
 type Next = Result<(Position, u64), Stop>;
 
 fn next(input: &mut Input, before: Position) -> Result<Next, LogError> {
@@ -106,8 +127,12 @@ fn next(input: &mut Input, before: Position) -> Result<Next, LogError> {
         Ok(None) => return Ok(short()),
         Err(error) => return Ok(bad(error)),
     };
-    if header.total as u64 > left || head.len() < HEADER_BYTES {
+    if head.len() < HEADER_BYTES {
         return Ok(short());
+    }
+    if header.total as u64 > left {
+        let wrong = RecordError::Length((header.total - record::PREFIX_BYTES) as u32);
+        return Ok(if is_whole(input, before, header.crc)? { bad(wrong) } else { short() });
     }
     let (epoch, time_ms) = record::stamp(head);
     let mut hasher = crc32fast::Hasher::new_with_initial(before.crc);
