@@ -70,9 +70,12 @@ mod tests {
     }
 
     #[test]
-    fn a_rest_is_not_counted_as_work() {
+    fn each_piece_counts_from_the_end_of_the_last_rest() {
         let mut pace = Pace::new(Arc::new(|| 0));
-        (0..3).for_each(|_| pace.rest());
+        let began = pace.rested;
+        while used() < began + Duration::from_millis(1) {}
+        pace.rest();
+        assert!(pace.rested >= began + Duration::from_millis(1), "what was worked before it is done with");
         assert!(used() >= pace.rested);
     }
 }
