@@ -103,6 +103,11 @@ impl Database {
         }
     }
 
+    /// So many keys are to come.
+    pub(super) fn expect(&mut self, keys: usize) {
+        self.table.expect(keys);
+    }
+
     pub fn len(&self) -> usize {
         self.table.len()
     }
@@ -218,8 +223,8 @@ impl Database {
         deadline: Option<Deadline>,
         accessed: u32,
     ) -> Option<Value> {
-        let after = value.next_deadline();
-        if let Some(entry) = self.table.get_mut(key) {
+        let (hash, after) = (self.table.hash(key), value.next_deadline());
+        if let Some(entry) = self.table.get_mut_hashed(hash, key) {
             let before = entry.value.next_deadline();
             let old = std::mem::replace(&mut entry.value, value);
             self.usage.note(entry);
@@ -227,7 +232,7 @@ impl Database {
             self.fields_expire(key, before, after);
             return Some(old);
         }
-        self.insert_new(key.into(), value, deadline, accessed);
+        self.insert_new(hash, key.into(), value, deadline, accessed);
         None
     }
 
@@ -239,14 +244,22 @@ impl Database {
         deadline: Option<Deadline>,
         accessed: u32,
     ) {
-        if self.table.contains(&key) {
+        let hash = self.table.hash(&key);
+        if self.table.get_mut_hashed(hash, &key).is_some() {
             self.insert(&key, value, deadline, accessed);
         } else {
-            self.insert_new(key, value, deadline, accessed);
+            self.insert_new(hash, key, value, deadline, accessed);
         }
     }
 
-    fn insert_new(&mut self, key: Arc<[u8]>, value: Value, deadline: Option<Deadline>, accessed: u32) {
+    fn insert_new(
+        &mut self,
+        hash: u64,
+        key: Arc<[u8]>,
+        value: Value,
+        deadline: Option<Deadline>,
+        accessed: u32,
+    ) {
         let after = value.next_deadline();
         if let Some(deadline) = deadline {
             self.deadlines.insert((deadline, key.clone()));
@@ -259,7 +272,8 @@ impl Database {
         }
         self.made_one = matches!(value, Value::List(_) | Value::SortedSet(_) | Value::Stream(_));
         let accessed = self.usage.access.fresh(accessed);
-        self.table.insert_new(Entry { key, value, deadline, accessed, generation: self.generation });
+        let generation = self.generation;
+        self.table.insert_new(hash, Entry { key, value, deadline, accessed, generation });
     }
 
     pub(super) fn remove(&mut self, key: &[u8]) -> Option<Entry> {

@@ -192,6 +192,13 @@ impl Keyspace {
         }
     }
 
+    /// A picture is to be put in whose databases had so many keys, `max` in all at most.
+    pub fn expect(&mut self, keys: &[u64], max: usize) {
+        for (database, keys) in self.databases.iter_mut().zip(keys) {
+            database.expect(max.min(*keys as usize));
+        }
+    }
+
     /// Put an entry of a picture in.
     pub fn restore(&mut self, entry: &[u8]) -> Result<(), RdbError> {
         self.take_in(Decoded::new(entry, &self.forms)?)

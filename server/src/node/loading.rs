@@ -19,6 +19,9 @@ const BLOCKS_AHEAD: usize = 4;
 /// A smaller file is read by one thread.
 const SMALL_BYTES: u64 = 4 << 20;
 
+/// No entry is shorter than its length and one byte each of what it holds.
+const ENTRY_BYTES_MIN: usize = 4 + 5;
+
 /// What became of a block.
 enum Piece {
     Keys(Vec<Decoded>),
@@ -32,6 +35,7 @@ pub fn load(snapshots: &Snapshots, info: &Info, shape: Shape) -> Result<Keyspace
     let shape = shape.keyed(loader.header().seed);
     let mut keyspace = shape.empty();
     keyspace.now = loader.header().time_ms;
+    keyspace.expect(&loader.header().keys, info.bytes as usize / ENTRY_BYTES_MIN);
     let mut target = Target { keyspace, path: &info.path, number: 0 };
     if info.bytes < SMALL_BYTES {
         while let Some(block) = loader.next_block()? {

@@ -172,7 +172,9 @@ impl Taker {
         let libraries = engine.keyspace.functions.entries().into_iter().map(|entry| (Kind::FUNCTIONS, entry));
         let sides = users.chain(libraries).collect();
         let seed = Some(engine.keyspace.forms.seed);
-        Some((Header { cluster: None, position, time_ms, epochs, seed }, self.gate.term(), sides))
+        let keys = engine.keyspace.databases().iter().map(|database| database.len() as u64).collect();
+        let header = Header { cluster: None, position, time_ms, epochs, seed, keys };
+        Some((header, self.gate.term(), sides))
     }
 
     /// Ask under the engine's lock. A leader executed everything in its log; a follower what was applied.

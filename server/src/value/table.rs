@@ -18,6 +18,12 @@ use hashbrown::HashTable;
 /// Entries of a segment before it splits. Small enough that a split takes microseconds.
 const SEGMENT_MAX: usize = 448;
 
+/// The share of a segment's entries in a table that is made for a number of them.
+const EXPECTED_MAX: usize = SEGMENT_MAX / 8 * 6;
+
+/// Directory bits: 2^32 segments. Beyond that, segments grow instead.
+const DEPTH_MAX: u32 = 32;
+
 /// Entries of two segments that become one: far fewer than those of one that splits, so that a table that stands on the
 /// edge does not go back and forth.
 const MERGED_MAX: usize = SEGMENT_MAX / 4;
@@ -25,6 +31,12 @@ const MERGED_MAX: usize = SEGMENT_MAX / 4;
 /// An entry names its own key.
 pub trait Keyed {
     fn key(&self) -> &[u8];
+}
+
+/// What a segment is searched by. All its entries share the top bits of their hashes, and the table of a segment tells
+/// entries apart by those that it takes for the top ones: it is given the lowest there, which the directory never uses.
+const fn within(hash: u64) -> u64 {
+    hash.rotate_right(8)
 }
 
 #[derive(Debug, Clone)]
@@ -81,6 +93,21 @@ impl<T: Keyed> Table<T> {
         hash.checked_shr(64 - self.depth).unwrap_or(0) as usize
     }
 
+    /// Make an empty table for so many entries: none of its segments will have to split or grow while they come.
+    pub fn expect(&mut self, entries: usize) {
+        if !self.is_empty() || entries <= SEGMENT_MAX {
+            return;
+        }
+        // Segments get a little more or less than their share: as much less than fits that none becomes full.
+        let depth = entries.div_ceil(EXPECTED_MAX).next_power_of_two().ilog2().min(DEPTH_MAX);
+        let share = entries >> depth;
+        let segment = || Segment { depth, entries: HashTable::with_capacity(share + share / 8) };
+        self.depth = depth;
+        self.directory = (0..1 << depth).collect();
+        self.segments = self.directory.iter().map(|_| segment()).collect();
+        self.free.clear();
+    }
+
     /// Bytes that are allocated for entries, without what they point at.
     pub fn allocated(&self) -> usize {
         let segments: usize = self.segments.iter().map(|segment| segment.entries.allocation_size()).sum();
@@ -89,13 +116,17 @@ impl<T: Keyed> Table<T> {
 
     pub fn get(&self, key: &[u8]) -> Option<&T> {
         let hash = self.hash(key);
-        self.segments[self.place(hash)].entries.find(hash, |entry| entry.key() == key)
+        self.segments[self.place(hash)].entries.find(within(hash), |entry| entry.key() == key)
     }
 
     pub fn get_mut(&mut self, key: &[u8]) -> Option<&mut T> {
-        let hash = self.hash(key);
+        self.get_mut_hashed(self.hash(key), key)
+    }
+
+    /// The same, for a key whose hash is known.
+    pub fn get_mut_hashed(&mut self, hash: u64, key: &[u8]) -> Option<&mut T> {
         let place = self.place(hash);
-        self.segments[place].entries.find_mut(hash, |entry| entry.key() == key)
+        self.segments[place].entries.find_mut(within(hash), |entry| entry.key() == key)
     }
 
     pub fn contains(&self, key: &[u8]) -> bool {
@@ -105,32 +136,31 @@ impl<T: Keyed> Table<T> {
     /// Put `entry` in; the one that had its key comes out.
     pub fn insert(&mut self, entry: T) -> Option<T> {
         let hash = self.hash(entry.key());
-        let place = self.place(hash);
-        if let Some(old) = self.segments[place].entries.find_mut(hash, |old| old.key() == entry.key()) {
+        if let Some(old) = self.get_mut_hashed(hash, entry.key()) {
             return Some(std::mem::replace(old, entry));
         }
-        self.insert_new(entry);
+        self.insert_new(hash, entry);
         None
     }
 
-    /// Put `entry` in; nothing has its key.
-    pub fn insert_new(&mut self, entry: T) {
-        let hash = self.hash(entry.key());
+    /// Put `entry` in, whose key has this hash; nothing has its key.
+    pub fn insert_new(&mut self, hash: u64, entry: T) {
         let mut place = self.place(hash);
-        // 32 directory bits are 2^32 segments: beyond that, segments grow instead.
-        while self.segments[place].entries.len() >= SEGMENT_MAX && self.segments[place].depth < 32 {
+        while self.segments[place].entries.len() >= SEGMENT_MAX && self.segments[place].depth < DEPTH_MAX {
             self.split(place, hash);
             place = self.place(hash);
         }
         let hasher = &self.hasher;
-        self.segments[place].entries.insert_unique(hash, entry, |entry| hasher.hash_one(entry.key()));
+        self.segments[place]
+            .entries
+            .insert_unique(within(hash), entry, |entry| within(hasher.hash_one(entry.key())));
         self.len += 1;
     }
 
     pub fn remove(&mut self, key: &[u8]) -> Option<T> {
         let hash = self.hash(key);
         let place = self.place(hash);
-        let found = self.segments[place].entries.find_entry(hash, |entry| entry.key() == key).ok()?;
+        let found = self.segments[place].entries.find_entry(within(hash), |entry| entry.key() == key).ok()?;
         self.len -= 1;
         let gone = found.remove().0;
         if self.segments[place].entries.len() <= MERGED_MAX {
@@ -156,7 +186,7 @@ impl<T: Keyed> Table<T> {
             for entry in std::mem::take(&mut self.segments[other].entries) {
                 let hash = hasher.hash_one(entry.key());
                 let entries = &mut self.segments[kept].entries;
-                entries.insert_unique(hash, entry, |entry| hasher.hash_one(entry.key()));
+                entries.insert_unique(within(hash), entry, |entry| within(hasher.hash_one(entry.key())));
             }
             self.segments[kept].depth = depth - 1;
             self.free.push(other as u32);
@@ -180,7 +210,7 @@ impl<T: Keyed> Table<T> {
         for entry in old {
             let hash = hasher.hash_one(entry.key());
             let half = if hash & bit == 0 { &mut low } else { &mut high };
-            half.insert_unique(hash, entry, |entry| hasher.hash_one(entry.key()));
+            half.insert_unique(within(hash), entry, |entry| within(hasher.hash_one(entry.key())));
         }
         self.segments[place] = Segment { depth: depth + 1, entries: low };
         let new = self.free.pop().unwrap_or(self.segments.len() as u32);
@@ -310,6 +340,27 @@ mod tests {
         }
         assert_eq!(table.len(), model.len());
         assert_eq!(table.iter().count(), model.len());
+    }
+
+    #[test]
+    fn what_was_made_for_a_number_of_entries_takes_them_without_a_split() {
+        for entries in [0, 448, 449, 1_000, 100_000, 123_456] {
+            let mut table = Table::new(7);
+            table.expect(entries as usize);
+            let segments = table.segments.len();
+            (0..entries).for_each(|number| assert_eq!(table.insert(entry(number)), None));
+            assert!(segments == table.segments.len(), "{entries}: {segments} {}", table.segments.len());
+            assert!(
+                (0..entries).all(|number| table.get(&entry(number).0).is_some_and(|found| found.1 == number))
+            );
+            let mut hashes = Vec::new();
+            table.scan(0, usize::MAX, |hash, _| hashes.push(hash));
+            assert!(hashes.len() == entries as usize && hashes.is_sorted());
+            // It may be wrong about the number.
+            (entries..entries + 5_000).for_each(|number| assert_eq!(table.insert(entry(number)), None));
+            (0..entries + 5_000).for_each(|number| assert!(table.remove(&entry(number).0).is_some()));
+            assert!(table.is_empty());
+        }
     }
 
     #[test]

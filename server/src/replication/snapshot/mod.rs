@@ -70,6 +70,9 @@ pub struct Header {
     /// same key puts neighbours beside each other.
     #[serde(default)]
     pub seed: Option<u64>,
+    /// How many keys each database had, so that whoever loads them makes its tables for as many.
+    #[serde(default)]
+    pub keys: Vec<u64>,
 }
 
 /// A snapshot file in the directory.

@@ -6,7 +6,14 @@ use super::*;
 fn header(offset: Offset) -> Header {
     let position = Position { epoch: 3, offset, crc: 0xabcd };
     let epochs = vec![EpochStart { epoch: 1, start: 0 }, EpochStart { epoch: 3, start: 50 }];
-    Header { cluster: Some("c0ffee".into()), position, time_ms: 1_700_000_000_000, epochs, seed: Some(7) }
+    Header {
+        cluster: Some("c0ffee".into()),
+        position,
+        time_ms: 1_700_000_000_000,
+        epochs,
+        seed: Some(7),
+        keys: vec![],
+    }
 }
 
 fn entry(i: u64) -> Vec<u8> {

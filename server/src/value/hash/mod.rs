@@ -49,7 +49,8 @@ impl Pair<'_> {
 
 impl Large {
     fn put(&mut self, pair: Pair<'_>) {
-        if let Some(cell) = self.table.get_mut(pair.field) {
+        let hash = self.table.hash(pair.field);
+        if let Some(cell) = self.table.get_mut_hashed(hash, pair.field) {
             let before = cell.pair().deadline;
             if before == pair.deadline && cell.overwrite(pair.value) {
                 return;
@@ -65,7 +66,7 @@ impl Large {
         }
         let cell = Cell::new(pair);
         self.bytes += cell.len();
-        self.table.insert_new(cell);
+        self.table.insert_new(hash, cell);
         self.remember(pair);
     }
 

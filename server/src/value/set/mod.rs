@@ -63,10 +63,11 @@ impl Large {
     }
 
     fn add(&mut self, member: &[u8]) -> bool {
-        let new = !self.table.contains(member);
+        let hash = self.table.hash(member);
+        let new = self.table.get_mut_hashed(hash, member).is_none();
         if new {
             self.bytes += member.len();
-            self.table.insert_new(member.into());
+            self.table.insert_new(hash, member.into());
         }
         new
     }
