@@ -124,15 +124,17 @@ pub fn run(options: &Options) -> Result<(), String> {
             for (index, (side, rounds)) in sides.into_iter().enumerate() {
                 // Without those who decide nothing fails: once is enough.
                 let rounds = if failure == Failure::Undecided { rounds.min(1) } else { rounds };
-                if round < rounds {
-                    let gap = measure(
-                        side,
-                        failure,
-                        format!("{name}:{round}"),
-                        options.gone,
-                        &mut rows[first + index],
-                    )?;
-                    println!("{name} {round} {}: {:.1} ms", side.name(), gap as f64 / 1e3);
+                let row = &mut rows[first + index];
+                if round >= rounds || row.stuck {
+                    continue;
+                }
+                match measure(side, failure, format!("{name}:{round}"), options.gone, row) {
+                    Ok(gap) => println!("{name} {round} {}: {:.1} ms", side.name(), gap as f64 / 1e3),
+                    Err(error) => {
+                        println!("{name} {round} {}: {error}", side.name());
+                        row.stuck = true;
+                        side.give_up(error)?;
+                    }
                 }
             }
         }
@@ -156,7 +158,7 @@ fn start(options: &Options) -> Result<(Ours, Peers), String> {
     let nodes = (0..NODES).map(|number| Node::new(number, &options.programs, folder, &logs, &[]));
     let ours = Ours { nodes: nodes.collect::<Result<_, _>>()?, keepers };
     ours.nodes.iter().try_for_each(|node| node.process.release())?;
-    let peers = Peers::new(folder, &logs, options.tuning).map_err(|error| error.to_string())?;
+    let peers = Peers::new(folder, &logs, options.tuning);
     peers.start()?;
     Ok((ours, peers))
 }

@@ -31,6 +31,9 @@ pub trait Side: Sync {
 
     /// Orders the leader to hand over.
     fn hand_over(&self, leader: usize) -> io::Result<Reply>;
+
+    /// After a round that failed: makes it fit for other failures, or ends the run.
+    fn give_up(&self, error: String) -> Result<(), String>;
 }
 
 pub struct Ours {
@@ -85,6 +88,10 @@ impl Side for Ours {
     fn hand_over(&self, leader: usize) -> io::Result<Reply> {
         self.nodes[leader].order(&["FAILOVER"])
     }
+
+    fn give_up(&self, error: String) -> Result<(), String> {
+        Err(error)
+    }
 }
 
 impl Side for Peers {
@@ -120,5 +127,9 @@ impl Side for Peers {
 
     fn hand_over(&self, _leader: usize) -> io::Result<Reply> {
         Self::fail_over()
+    }
+
+    fn give_up(&self, _error: String) -> Result<(), String> {
+        self.start_again()
     }
 }

@@ -12,18 +12,24 @@ pub struct Row {
     pub gaps_us: Vec<u64>,
     pub acknowledged: usize,
     pub lost: usize,
+    /// It did not recover from one more, and had no other.
+    pub stuck: bool,
 }
 
 pub fn markdown(rows: &[Row]) -> String {
     let mut text = String::from(
         "| failure | store | rounds | p50 | p99 | max | acknowledged writes | lost |\n|---|---|--:|--:|--:|--:|--:|--:|\n",
     );
-    for row in rows.iter().filter(|row| !row.gaps_us.is_empty()) {
-        let show = |percent| milliseconds(percentile(&row.gaps_us, percent));
+    for row in rows.iter().filter(|row| row.stuck || !row.gaps_us.is_empty()) {
+        let show = |percent| match row.gaps_us[..] {
+            [] => String::new(),
+            ref gaps => milliseconds(percentile(gaps, percent)),
+        };
+        let stuck = if row.stuck { ", then it did not recover" } else { "" };
         // Writing to a string can't fail.
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {}{stuck} | {} | {} | {} | {} | {} |",
             row.failure,
             row.side,
             row.gaps_us.len(),
@@ -53,12 +59,15 @@ mod tests {
             gaps_us: vec![12_340, 150_000, 90_000],
             acknowledged: 10,
             lost: 0,
+            stuck: false,
         };
-        let text = markdown(&[row, Row::default()]);
+        let text = markdown(&[row.clone(), Row::default()]);
         assert_eq!(
             text.lines().last(),
             Some("| kill -9 leader | Botellier | 3 | 90.0 ms | 150 ms | 150 ms | 10 | 0 |")
         );
         assert_eq!(text.lines().count(), 3, "what was not measured is not shown");
+        let text = markdown(&[Row { stuck: true, ..row }]);
+        assert!(text.contains("| 3, then it did not recover | 90.0 ms |"), "{text}");
     }
 }

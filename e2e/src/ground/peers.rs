@@ -6,7 +6,7 @@ use super::wait_for;
 use crate::resp::{Client, Reply};
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub const PEERS: usize = 3;
@@ -33,25 +33,34 @@ impl Tuning {
 pub struct Peers {
     pub servers: Vec<Process>,
     pub sentinels: Vec<Process>,
+    folder: PathBuf,
+    tuning: Tuning,
 }
 
 impl Peers {
-    pub fn new(folder: &Path, logs: &Path, tuning: Tuning) -> io::Result<Self> {
-        let servers = (0..PEERS).map(|number| server(number, folder, logs));
-        let sentinels = (0..PEERS).map(|number| sentinel(number, folder, logs, tuning));
-        Ok(Self {
-            servers: servers.collect::<Result<_, _>>()?,
-            sentinels: sentinels.collect::<Result<_, _>>()?,
-        })
+    pub fn new(folder: &Path, logs: &Path, tuning: Tuning) -> Self {
+        Self {
+            servers: (0..PEERS).map(|number| server(number, folder, logs)).collect(),
+            sentinels: (0..PEERS).map(|number| sentinel(number, folder, logs)).collect(),
+            folder: folder.to_owned(),
+            tuning,
+        }
     }
 
-    /// Starts all; the first server is the master.
+    /// Starts all with nothing but their settings; the first server is the master.
     pub fn start(&self) -> Result<(), String> {
+        prepare(&self.folder, self.tuning).map_err(|error| error.to_string())?;
         self.servers.iter().chain(&self.sentinels).try_for_each(Process::release)?;
         for number in 1..PEERS {
             follow(number, 0)?;
         }
         Ok(())
+    }
+
+    /// Ends all, and starts all anew.
+    pub fn start_again(&self) -> Result<(), String> {
+        self.servers.iter().chain(&self.sentinels).for_each(Process::kill);
+        self.start()
     }
 
     /// What the Sentinels that answer say; a client asks one after the other.
@@ -69,13 +78,17 @@ impl Peers {
         Err(io::ErrorKind::NotConnected.into())
     }
 
+    /// The master, if all Sentinels know the same one.
+    fn agreed() -> Option<usize> {
+        let known = |number| Self::master(number, false).ok();
+        let master = known(0)?;
+        (1..PEERS).all(|number| known(number) == Some(master)).then_some(master)
+    }
+
     /// The master, if it has both others in step and all Sentinels agree that all is well.
     pub fn healthy() -> Option<usize> {
-        let master = Self::master(0, false).ok()?;
+        let master = Self::agreed()?;
         for number in 0..PEERS {
-            if Self::master(number, false).ok()? != master {
-                return None;
-            }
             let asked =
                 |what: &str| match ask(number, SENTINEL_PORT, false, &["SENTINEL", what, MASTER]).ok()? {
                     Reply::Array(items) => Some(items),
@@ -97,9 +110,10 @@ impl Peers {
         (info.contains("role:master") && online == PEERS - 1).then_some(master)
     }
 
-    /// Makes one that came back follow the master, as Sentinel would some 10 s later.
+    /// Makes one that came back follow the master, as Sentinel would some 10 s later. Not before all Sentinels agree: one
+    /// that was cut off still knows the old master, and the new one must not be made to follow that.
     pub fn rejoin() -> Option<()> {
-        let master = Self::master(0, false).ok()?;
+        let master = Self::agreed()?;
         for number in (0..PEERS).filter(|number| *number != master) {
             if info(number)?.contains("role:master") {
                 follow(number, master).ok()?;
@@ -153,34 +167,51 @@ fn words(text: &str) -> Vec<String> {
     text.split(' ').map(str::to_owned).collect()
 }
 
-fn server(number: usize, folder: &Path, logs: &Path) -> io::Result<Process> {
+/// Empties what earlier processes left, and writes Sentinel's settings, which it changes itself later on.
+fn prepare(folder: &Path, tuning: Tuning) -> io::Result<()> {
+    let Tuning { down_after_ms, failover_timeout_ms } = tuning;
+    let master = Machine::Peer(0).address();
+    for number in 0..PEERS {
+        let data = folder.join(server_name(number));
+        match std::fs::remove_dir_all(&data) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => std::fs::create_dir_all(&data)?,
+        }
+        let settings = format!(
+            "port {SENTINEL_PORT}\nbind 0.0.0.0\nprotected-mode no\ndir {}\nsentinel announce-ip {}\n\
+             sentinel monitor {MASTER} {master} {PORT} 2\nsentinel down-after-milliseconds {MASTER} {down_after_ms}\n\
+             sentinel failover-timeout {MASTER} {failover_timeout_ms}\nsentinel parallel-syncs {MASTER} 2\n",
+            folder.display(),
+            Machine::Peer(number).address()
+        );
+        std::fs::write(folder.join(settings_name(number)), settings)?;
+    }
+    Ok(())
+}
+
+fn server_name(number: usize) -> String {
+    format!("redis{number}")
+}
+
+fn settings_name(number: usize) -> String {
+    format!("sentinel{number}.conf")
+}
+
+fn server(number: usize, folder: &Path, logs: &Path) -> Process {
     let machine = Machine::Peer(number);
-    let name = format!("redis{number}");
-    let data = folder.join(&name);
-    std::fs::create_dir_all(&data)?;
+    let name = server_name(number);
     let address = machine.address();
     let mut command = words(&format!(
         "redis-server --port {PORT} --bind 0.0.0.0 --protected-mode no --appendonly yes --save --replica-announce-ip \
          {address} --repl-diskless-sync-delay 0 --dir"
     ));
     command.insert(command.iter().position(|word| word == "--save").map_or(0, |at| at + 1), String::new());
-    command.push(data.display().to_string());
-    Ok(Process::new(machine, &name, command, logs.join(format!("{name}.log"))))
+    command.push(folder.join(&name).display().to_string());
+    Process::new(machine, &name, command, logs.join(format!("{name}.log")))
 }
 
-fn sentinel(number: usize, folder: &Path, logs: &Path, tuning: Tuning) -> io::Result<Process> {
-    let machine = Machine::Peer(number);
+fn sentinel(number: usize, folder: &Path, logs: &Path) -> Process {
     let name = format!("sentinel{number}");
-    let file = folder.join(format!("{name}.conf"));
-    let Tuning { down_after_ms, failover_timeout_ms } = tuning;
-    let (own, master) = (machine.address(), Machine::Peer(0).address());
-    let settings = format!(
-        "port {SENTINEL_PORT}\nbind 0.0.0.0\nprotected-mode no\ndir {}\nsentinel announce-ip {own}\n\
-         sentinel monitor {MASTER} {master} {PORT} 2\nsentinel down-after-milliseconds {MASTER} {down_after_ms}\n\
-         sentinel failover-timeout {MASTER} {failover_timeout_ms}\nsentinel parallel-syncs {MASTER} 2\n",
-        folder.display()
-    );
-    std::fs::write(&file, settings)?;
-    let command = words(&format!("redis-server {} --sentinel", file.display()));
-    Ok(Process::new(machine, &name, command, logs.join(format!("{name}.log"))))
+    let command = words(&format!("redis-server {} --sentinel", folder.join(settings_name(number)).display()));
+    Process::new(Machine::Peer(number), &name, command, logs.join(format!("{name}.log")))
 }
