@@ -14,10 +14,11 @@ use crate::replication::protocol::{
     Action, ConnectionId, Ending, Event, HandoverEnd, LogState, Note, RegistryEvent, Settings,
 };
 use crate::replication::time::{Awake, Time};
-use crate::replication::wire::{Body, Frame, Reason, Refused};
+use crate::replication::wire::{Body, Frame};
 use std::time::Duration;
 
 use super::claims::Waiting;
+use super::early::Early;
 use super::registry::View;
 
 #[derive(Clone, Hash)]
@@ -34,6 +35,7 @@ pub struct Candidate {
     pub(super) met: Option<Met>,
     announced: Option<(NodeInfo, Duration)>,
     followed: Option<Followed>,
+    pub(super) early: Early,
 }
 
 /// Whom clients were told to look for.
@@ -124,6 +126,7 @@ impl Candidate {
             met: None,
             announced: None,
             followed: None,
+            early: Early::default(),
         }
     }
 
@@ -181,6 +184,7 @@ impl Candidate {
             }
             Event::ForceLead => self.force_lead(now, out),
         }
+        self.answer_early(now, out);
         self.read_again(out);
         self.try_registry(now, out);
         if let Role::Follower(follower) = &mut self.role {
@@ -210,7 +214,7 @@ impl Candidate {
         match &mut self.role {
             Role::Follower(follower) => follower.closed(now, connection, ending, &mut self.common, out),
             Role::Leader(leader) => leader.closed(now, connection, out),
-            Role::Idle => {}
+            Role::Idle => self.early.forget(connection),
         }
     }
 
@@ -222,7 +226,7 @@ impl Candidate {
         self.meet(connection, &frame.body);
         match (&mut self.role, &frame.body) {
             (Role::Leader(leader), Body::Hello(hello)) => leader.hello(now, connection, hello, out),
-            (_, Body::Hello(_)) => self.refuse(connection, out),
+            (_, Body::Hello(hello)) => self.greeted(connection, hello, out),
             // The peer's epoch is checked: what it acknowledged in an older one is not this leader's log (trap 13).
             (Role::Leader(leader), Body::Ack(ack))
                 if frame.epoch == leader.epoch() || crate::mutant::is_planted(13) =>
@@ -283,20 +287,6 @@ impl Candidate {
         if self.view.ask() {
             out.push(Action::Refresh);
         }
-    }
-
-    fn refuse(&self, connection: ConnectionId, out: &mut Vec<Action>) {
-        let reason = if self.view.claiming() { Reason::Trying } else { Reason::NotLeader };
-        let detail = match self.leader() {
-            Some(leader) => format!("{leader} leads, as far as is known here"),
-            None => "no leader is known here".into(),
-        };
-        let (by, whole) = (self.common.me.clone(), self.common.memory.whole);
-        let position = if self.common.damaged { Position::UNKNOWN } else { self.common.log.end };
-        let body = Body::Refused(Refused { reason, by, whole, position, detail });
-        let (epoch, version) = (self.common.epoch_seen, self.common.memory.stamp().version);
-        out.push(Action::Send { connection, frame: Frame { epoch, version, body } });
-        out.push(Action::Close { connection });
     }
 
     fn logged(&mut self, now: Time, log: LogState, out: &mut Vec<Action>) {
@@ -488,7 +478,8 @@ impl Candidate {
             Role::Follower(follower) if named && follower.streaming() => RoleName::Synced,
             _ => RoleName::Replica,
         };
-        if !self.view.connected() {
+        // Not while the registry decides: it would do this at the same time, and a failover waits for it.
+        if !self.view.connected() || self.view.deciding() {
             return;
         }
         let awake = self.awake.total();

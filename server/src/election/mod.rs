@@ -2,5 +2,6 @@
 
 pub mod candidate;
 mod claims;
+mod early;
 mod registry;
 pub mod zookeeper;

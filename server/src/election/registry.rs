@@ -99,6 +99,11 @@ impl View {
         self.pending.as_ref().is_some_and(|pending| pending.claim)
     }
 
+    /// A claim is on its way, and its outcome is about to be known.
+    pub fn deciding(&self) -> bool {
+        self.pending.as_ref().is_some_and(|pending| pending.claim && pending.state == State::Flying)
+    }
+
     pub fn busy(&self) -> bool {
         self.pending.is_some()
     }

@@ -4,7 +4,7 @@ use super::*;
 use crate::replication::history::History;
 use crate::replication::member::{Durability, FORMAT};
 use crate::replication::protocol::Loss;
-use crate::replication::wire::{Heartbeat, Hello, Plan, Welcome};
+use crate::replication::wire::{Heartbeat, Hello, Plan, Refused, Welcome};
 
 fn member(id: &str) -> Member {
     Member { id: id.into(), incarnation: "1".into() }
