@@ -5,11 +5,15 @@
 //! connection is lost, a new session is made, for ever. What it reports is what the candidate needs to be right: a write
 //! whose answer was lost is undecided, and said so before the loss itself is.
 //!
+//! Nothing of that waits for the rest: a failover waits for the answer to a write, and for the news of it elsewhere, just
+//! when many announcements change.
+//!
 //! Deliberately absent: opinions. Nothing here knows what a role is.
 
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use zookeeper_client::{
     Acls, AddWatchMode, Client, CreateMode, Error, EventType, PersistentWatcher, SessionState,
@@ -84,7 +88,7 @@ async fn run<R>(ensemble: ZooKeeper, mut requests: UnboundedReceiver<Request>, r
 where
     R: Fn(RegistryEvent) + Send + Sync + 'static,
 {
-    let mut announcement = None;
+    let announcement = watch::Sender::new(None);
     loop {
         let connecting = connect(&ensemble);
         tokio::pin!(connecting);
@@ -92,32 +96,32 @@ where
             tokio::select! {
                 client = &mut connecting => break client,
                 request = requests.recv() => match request {
-                    Some(request) => answer_without_session(request, &mut announcement, &report),
+                    Some(request) => answer_without_session(request, &announcement, &report),
                     None => return,
                 },
             }
         };
-        let mut session = Session { client, announcement, report: &report, write: None };
-        match session.run(&mut requests).await {
+        let session = Session { client, announcement: &announcement, report: &report };
+        let mut write = None;
+        match session.run(&mut requests, &mut write).await {
             Ended::Done => return,
             Ended::Lost => {
                 tracing::warn!("the connection to ZooKeeper is lost; making a new session");
-                session.lose().await;
+                session.lose(write).await;
             }
             Ended::Failed(error) => {
                 tracing::warn!(%error, "the ZooKeeper session failed; making a new one");
-                session.lose().await;
+                session.lose(write).await;
                 tokio::time::sleep(RETRY).await;
             }
         }
-        announcement = session.announcement.take();
     }
 }
 
 /// Without a session a write was not even sent, but undecided is all that the candidate may conclude: it tries again.
 fn answer_without_session(
     request: Request,
-    announcement: &mut Option<NodeInfo>,
+    announcement: &watch::Sender<Option<NodeInfo>>,
     report: &impl Fn(RegistryEvent),
 ) {
     match request {
@@ -125,7 +129,7 @@ fn answer_without_session(
             report(RegistryEvent::Written { attempt: config.attempt, outcome: WriteOutcome::Undecided });
         }
         Request::Refresh => {}
-        Request::Announce(info) => *announcement = Some(*info),
+        Request::Announce(info) => drop(announcement.send_replace(Some(*info))),
     }
 }
 
@@ -199,62 +203,104 @@ enum Ended {
     Failed(Error),
 }
 
+impl Ended {
+    fn by(error: Error) -> Self {
+        match error {
+            Error::ConnectionLoss | Error::SessionExpired | Error::ClientClosed => Self::Lost,
+            error => Self::Failed(error),
+        }
+    }
+}
+
 /// A write under way: whose, and the task that waits for its answer.
 type Outcome = (String, JoinHandle<WriteOutcome>);
 
 struct Session<'r, R> {
     client: Client,
-    announcement: Option<NodeInfo>,
+    announcement: &'r watch::Sender<Option<NodeInfo>>,
     report: &'r R,
-    /// The write under way; the candidate has one at a time.
-    write: Option<Outcome>,
 }
 
 impl<R: Fn(RegistryEvent)> Session<'_, R> {
-    async fn run(&mut self, requests: &mut UnboundedReceiver<Request>) -> Ended {
+    /// `write` is the one under way; the candidate has one at a time.
+    async fn run(&self, requests: &mut UnboundedReceiver<Request>, write: &mut Option<Outcome>) -> Ended {
         let mut state = self.client.state_watcher();
-        let (mut config, mut nodes) = match in_time(self.watch()).await {
+        let mut announcement = self.announcement.subscribe();
+        let begun = async {
+            let watches = in_time(self.watch()).await?;
+            in_time(self.begin(&mut announcement)).await?;
+            Ok(watches)
+        };
+        let (config, nodes) = match begun.await {
             Ok(watches) => watches,
             Err(error) => return Ended::Failed(error),
         };
-        if let Err(error) = in_time(self.begin()).await {
-            return Ended::Failed(error);
-        }
+        let stale = Notify::new();
+        let mut reading = std::pin::pin!(self.keep_reading(config, &stale));
+        let mut counting = std::pin::pin!(self.keep_counting(nodes, announcement));
         loop {
-            let result = tokio::select! {
+            tokio::select! {
                 biased;
-                now = state.changed() => match now {
-                    SessionState::SyncConnected => Ok(()),
-                    _ => return Ended::Lost,
+                now = state.changed() => if now != SessionState::SyncConnected {
+                    return Ended::Lost;
                 },
-                (attempt, outcome) = settled(&mut self.write) => {
-                    self.write = None;
+                // Before the outcome of a write: what was read before that is told before it.
+                error = &mut reading => return Ended::by(error),
+                (attempt, outcome) = settled(write) => {
+                    *write = None;
                     (self.report)(RegistryEvent::Written { attempt, outcome });
                     if outcome == WriteOutcome::Undecided {
                         return Ended::Lost;
                     }
-                    Ok(())
                 }
-                event = config.changed() => match event.event_type {
-                    EventType::Session => return Ended::Lost,
-                    _ => in_time(self.read_config()).await,
-                },
-                event = nodes.changed() => match event.event_type {
-                    EventType::Session => return Ended::Lost,
-                    _ => in_time(self.read_nodes()).await,
-                },
                 request = requests.recv() => match request {
                     None => return Ended::Done,
-                    Some(request) => in_time(self.take(request)).await,
+                    Some(Request::Write { config, expected }) => {
+                        let attempt = config.attempt.clone();
+                        let answer = tokio::spawn(self::write(self.client.clone(), config, expected));
+                        *write = Some((attempt, answer));
+                    }
+                    Some(Request::Refresh) => stale.notify_one(),
+                    Some(Request::Announce(info)) => drop(self.announcement.send_replace(Some(*info))),
                 },
+                error = &mut counting => return Ended::by(error),
+            }
+        }
+    }
+
+    /// Reads `/config` whenever it changed or a fresh read is asked for; says why that ended.
+    async fn keep_reading(&self, mut config: PersistentWatcher, stale: &Notify) -> Error {
+        loop {
+            let read = tokio::select! {
+                event = config.changed() => match event.event_type {
+                    EventType::Session => return Error::ConnectionLoss,
+                    _ => in_time(self.read_config()).await,
+                },
+                () = stale.notified() => in_time(self.refresh()).await,
                 () = tokio::time::sleep(PROBE_AFTER) => in_time(self.probe()).await,
             };
-            match result {
-                Ok(()) => {}
-                Err(Error::ConnectionLoss | Error::SessionExpired | Error::ClientClosed) => {
-                    return Ended::Lost;
-                }
-                Err(error) => return Ended::Failed(error),
+            if let Err(error) = read {
+                return error;
+            }
+        }
+    }
+
+    /// Keeps this node announced, and reads what others announce; says why that ended.
+    async fn keep_counting(
+        &self,
+        mut nodes: PersistentWatcher,
+        mut announcement: watch::Receiver<Option<NodeInfo>>,
+    ) -> Error {
+        loop {
+            let done = tokio::select! {
+                event = nodes.changed() => match event.event_type {
+                    EventType::Session => return Error::ConnectionLoss,
+                    _ => in_time(self.read_nodes()).await,
+                },
+                Ok(()) = announcement.changed() => in_time(self.announce(&mut announcement)).await,
+            };
+            if let Err(error) = done {
+                return error;
             }
         }
     }
@@ -271,16 +317,16 @@ impl<R: Fn(RegistryEvent)> Session<'_, R> {
     }
 
     /// The session is there: announce this node, and read everything anew.
-    async fn begin(&mut self) -> Result<(), Error> {
+    async fn begin(&self, announcement: &mut watch::Receiver<Option<NodeInfo>>) -> Result<(), Error> {
         (self.report)(RegistryEvent::Restored);
-        self.announce().await?;
+        self.announce(announcement).await?;
         self.read_config().await?;
         self.read_nodes().await
     }
 
     /// The connection is lost: a write under way is undecided unless its answer came, and that is said first.
-    async fn lose(&mut self) {
-        if let Some((attempt, write)) = self.write.take() {
+    async fn lose(&self, write: Option<Outcome>) {
+        if let Some((attempt, write)) = write {
             let answer = tokio::time::timeout(STRAGGLER, write).await;
             let outcome =
                 answer.map_or(WriteOutcome::Undecided, |answer| answer.unwrap_or(WriteOutcome::Undecided));
@@ -289,22 +335,9 @@ impl<R: Fn(RegistryEvent)> Session<'_, R> {
         (self.report)(RegistryEvent::Lost);
     }
 
-    async fn take(&mut self, request: Request) -> Result<(), Error> {
-        match request {
-            Request::Write { config, expected } => {
-                let attempt = config.attempt.clone();
-                self.write = Some((attempt, tokio::spawn(write(self.client.clone(), config, expected))));
-                Ok(())
-            }
-            Request::Refresh => {
-                self.client.sync(CONFIG).await?;
-                self.read_config().await
-            }
-            Request::Announce(info) => {
-                self.announcement = Some(*info);
-                self.announce().await
-            }
-        }
+    async fn refresh(&self) -> Result<(), Error> {
+        self.client.sync(CONFIG).await?;
+        self.read_config().await
     }
 
     async fn read_config(&self) -> Result<(), Error> {
@@ -345,10 +378,10 @@ impl<R: Fn(RegistryEvent)> Session<'_, R> {
 
     /// Keep the announcement under this session. One that an earlier session left is not adopted but replaced: it
     /// would vanish with that session (trap 4).
-    async fn announce(&self) -> Result<(), Error> {
-        let Some(info) = &self.announcement else { return Ok(()) };
+    async fn announce(&self, announcement: &mut watch::Receiver<Option<NodeInfo>>) -> Result<(), Error> {
+        let Some(info) = announcement.borrow_and_update().clone() else { return Ok(()) };
         let path = format!("{NODES}/{}", info.id);
-        let data = serde_json::to_vec(info).map_err(|error| Error::UnexpectedError(error.to_string()))?;
+        let data = serde_json::to_vec(&info).map_err(|error| Error::UnexpectedError(error.to_string()))?;
         loop {
             match self.client.check_stat(&path).await? {
                 Some(stat) if stat.ephemeral_owner == self.client.session_id().0 => {
