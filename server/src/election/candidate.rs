@@ -323,7 +323,15 @@ impl Candidate {
                 self.announced = None;
             }
             RegistryEvent::Nodes(nodes) => {
+                let ours =
+                    |node: &&NodeInfo| node.cluster.is_some() && node.cluster == self.common.memory.cluster;
+                let epoch = nodes.iter().filter(ours).map(|node| node.epoch).max();
                 self.view.set_nodes(nodes);
+                // A registry that was wiped tells of it in no other way: nobody may remember the configuration, while a
+                // log goes on into its epoch.
+                if let Some(epoch) = epoch.filter(|epoch| *epoch > self.common.epoch_seen) {
+                    self.newer_epoch(now, epoch, out);
+                }
                 if let Role::Follower(follower) = &mut self.role {
                     follower.found(self.view.address_of(follower.leader()));
                 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::replication::history::History;
 use crate::replication::member::{Durability, FORMAT};
-use crate::replication::protocol::Loss;
+use crate::replication::protocol::{Loss, WriteOutcome};
 use crate::replication::wire::{Heartbeat, Hello, Plan, Refused, Welcome};
 
 fn member(id: &str) -> Member {
@@ -58,15 +58,23 @@ fn born(id: &str, others: &[&str], damaged: bool) -> Candidate {
     node
 }
 
-/// Lets a minute pass; whether it tried to lead.
-fn tries(node: &mut Candidate) -> bool {
-    let mut tried = false;
+/// Lets a minute pass; what it tried to write.
+fn tried(node: &mut Candidate) -> Option<Config> {
+    let mut tried = None;
     for step in 1..6000u64 {
         let mut out = Vec::new();
         node.on(Time::from_nanos(step * 10_000_000), Event::Tick, &mut out);
-        tried |= out.iter().any(|action| matches!(action, Action::Write { .. }));
+        tried = tried.or(out.into_iter().find_map(|action| match action {
+            Action::Write { config, .. } => Some(config),
+            _ => None,
+        }));
     }
     tried
+}
+
+/// Whether it tried to lead meanwhile.
+fn tries(node: &mut Candidate) -> bool {
+    tried(node).is_some()
 }
 
 /// Another node greets it; what it answers.
@@ -194,4 +202,23 @@ fn a_leader_that_does_not_hear_this_node_is_silent_whatever_it_sends() {
     assert!(!tried && silence >= Duration::from_millis(290), "{silence:?}");
     assert_eq!(hear(1300..1310, 400), (false, Duration::ZERO), "it is heard again");
     assert!(hear(1310..2000, 0).0, "it takes over");
+}
+
+#[test]
+fn a_leader_whose_registry_was_wiped_leads_no_more_if_a_registered_node_knows_a_later_epoch() {
+    for (epoch, leads) in [(2, true), (3, false)] {
+        let (now, mut out) = (Time::from_nanos(60_000_000_000), Vec::new());
+        let mut leader = born("a", &["b"], false);
+        greeted(&mut leader, "b", position(40));
+        let claimed = tried(&mut leader).expect("it takes the lead again");
+        assert_eq!(claimed.epoch, 2);
+        let outcome = WriteOutcome::Won { version: 2 };
+        let written = RegistryEvent::Written { attempt: claimed.attempt.clone(), outcome };
+        leader.on(now, Event::Registry(written), &mut out);
+        leader.on(now, Event::Registry(RegistryEvent::Config(None)), &mut out);
+        let known = NodeInfo { epoch, position: Position { epoch, ..position(100) }, ..info("b") };
+        let nodes = vec![info("a"), known];
+        leader.on(now, Event::Registry(RegistryEvent::Nodes(nodes)), &mut out);
+        assert_eq!(matches!(leader.role, Role::Leader(_)), leads, "epoch {epoch}");
+    }
 }
