@@ -194,6 +194,11 @@ impl Candidate {
         self.announce(out);
     }
 
+    /// As [`Leader::is_heir`], if this node leads.
+    pub fn has_heir(&self, connection: ConnectionId) -> bool {
+        matches!(&self.role, Role::Leader(leader) if leader.is_heir(connection))
+    }
+
     /// The heartbeats of a leader that are due, while the node waits for its disk and takes no events.
     pub fn beat(&mut self, now: Time, out: &mut Vec<Action>) {
         if let Role::Leader(leader) = &mut self.role {

@@ -160,7 +160,7 @@ impl Driver {
             Action::Close { connection } => self.outside.close(connection),
             Action::Compare { connection, history } => self.compare(connection, &history),
             Action::Stream { connection, stamp, from } => self.outside.stream(connection, stamp, from),
-            Action::CopyTo { connection, stamp } => self.outside.copy_to(connection, stamp),
+            Action::CopyTo { connection, stamp } => self.copy_to(connection, stamp),
             Action::Append { bytes } => self.append(&bytes),
             Action::Truncate { to } => self.truncate(to),
             Action::Sync => self.sync(),

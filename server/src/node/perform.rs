@@ -65,9 +65,21 @@ impl Driver {
         self.outside.send(connection, Frame { epoch: stamp.epoch, version: stamp.version, body });
     }
 
+    /// What is committed can be copied, and what follows it be sent. Where the rest of the log is damaged, neither brings the
+    /// synced replica any further, and nothing is ever committed again: then it leads better than this node.
+    pub(super) fn copy_to(&mut self, connection: ConnectionId, stamp: Stamp) {
+        let from = self.node.log.sendable_from();
+        if from > self.node.net.gate.committed() && self.machine.has_heir(connection) {
+            fatal(&format!(
+                "the log is damaged before {from}, where it is not committed: the synced replica is to lead"
+            ));
+        }
+        self.outside.copy_to(connection, stamp);
+    }
+
     pub(super) fn compare(&mut self, connection: ConnectionId, theirs: &History) {
         // Who is before damage can't be led past it: it needs a copy.
-        let mine = History { base: self.node.log.sound_from(), ..self.history() };
+        let mine = History { base: self.node.log.sendable_from(), ..self.history() };
         let shared = mine.shared_with(theirs).and_then(|offset| self.node.log.position_at(offset).ok());
         // Where the other log ends its checksum is known here; elsewhere the other side compares.
         let blind = crate::mutant::is_planted(12) || crate::mutant::is_planted(10);

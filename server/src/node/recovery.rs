@@ -93,8 +93,8 @@ pub fn rebuild(
         Some(info) => (load(snapshots, &info, shape)?, info.offset),
         None => (shape.empty(), log.start()),
     };
-    replay(&mut keyspace, log, from, upto)?;
-    Ok(keyspace)
+    let end = replay(&mut keyspace, log, from, upto)?;
+    if end == upto { Ok(keyspace) } else { Err(ReadError::NoBoundary(upto).into()) }
 }
 
 #[cfg(test)]

@@ -369,6 +369,12 @@ impl Leader {
         self.peer(member).is_some_and(|peer| self.keeps_up(peer))
     }
 
+    /// Whether who is there may take over, and holds all that is committed.
+    pub fn is_heir(&self, connection: ConnectionId) -> bool {
+        let peer = self.peers.get(&connection);
+        peer.is_some_and(|peer| peer.whole && Some(&peer.member) == self.synced.as_ref())
+    }
+
     /// It answers, and what it does not hold yet it is about to.
     fn keeps_up(&self, peer: &Peer) -> bool {
         let level = peer.held >= self.log.end.offset;

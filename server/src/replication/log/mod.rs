@@ -357,6 +357,11 @@ impl Log {
         self.core.view.lock().sound_from()
     }
 
+    /// The same, and what is in memory anyway.
+    pub fn sendable_from(&self) -> Offset {
+        self.core.view.lock().sendable_from()
+    }
+
     /// Raw bytes from `offset` on, for a follower, verified where they come from a file. Fails if the log can't be sent
     /// from there. Once it finds damage nothing is sent any more from before the end of that file, until it is trimmed.
     pub fn sender(&self, offset: Offset) -> Result<Sender, ReadError> {

@@ -127,6 +127,12 @@ impl View {
         self.start().offset.max(self.sound_from)
     }
 
+    /// From where on it can be sent now: what is in memory is right, whatever became of its file.
+    pub fn sendable_from(&self) -> Offset {
+        let remembered = self.chunks.front().map_or(self.written.offset, |(start, _)| start.offset);
+        self.start().offset.max(self.sound_from.min(remembered))
+    }
+
     pub fn distrust_before(&mut self, offset: Offset) {
         self.sound_from = self.sound_from.max(offset);
     }
@@ -330,6 +336,8 @@ impl Reader {
         }
         let next = view.segments.partition_point(|s| s.base.offset <= self.offset);
         let end = view.segments.get(next).map_or(view.written.offset, |s| s.base.offset);
+        // Where memory begins a record does: what is read of a file is whole records, which can be verified.
+        let end = view.chunks.front().map_or(end, |(start, _)| end.min(start.offset));
         let Some(segment) = view.segment_of(self.offset) else {
             return Err(ReadError::Trimmed { wanted: self.offset, start: view.start().offset });
         };
@@ -344,6 +352,8 @@ pub struct Records {
     at: Position,
     /// Bytes from `at` on.
     ahead: Bytes,
+    /// A record surely ends here, wherever else some do.
+    boundary: Offset,
 }
 
 impl Records {
@@ -354,7 +364,7 @@ impl Records {
             view.known_before(offset)
         };
         let reader = Reader::open(core, known.offset)?;
-        let mut records = Self { reader, at: known, ahead: Bytes::new() };
+        let mut records = Self { reader, at: known, ahead: Bytes::new(), boundary: known.offset };
         while records.at.offset < offset {
             if records.next_until(Offset::MAX)?.is_none() {
                 break;
@@ -381,6 +391,7 @@ impl Records {
             return Ok(None);
         }
         let Some(header) = Header::parse(&self.ahead).map_err(bad)? else { return Ok(None) };
+        self.fits(header)?;
         if start + header.total as u64 > limit || !self.gather(header.total)? {
             return Ok(None);
         }
@@ -390,6 +401,23 @@ impl Records {
         payload.advance(record::HEADER_BYTES);
         self.at = end;
         Ok(Some(Record { start, end, epoch, time_ms, payload }))
+    }
+
+    /// A record of damaged length would be waited for in vain, and all after it too.
+    fn fits(&mut self, header: Header) -> Result<(), ReadError> {
+        let offset = self.at.offset;
+        if self.boundary <= offset {
+            let view = self.reader.core.view.lock();
+            if view.cuts != self.reader.cuts {
+                return Err(ReadError::Cut);
+            }
+            self.boundary = view.known_after(offset);
+        }
+        if offset + header.total as u64 > self.boundary {
+            let source = RecordError::Length((header.total - PREFIX_BYTES) as u32);
+            return Err(ReadError::Record { offset, source });
+        }
+        Ok(())
     }
 
     /// Has at least `bytes` ahead, or says that they are not there yet.

@@ -25,9 +25,9 @@ pub struct Sender {
 
 impl Sender {
     pub(super) fn open(core: &Arc<Core>, offset: Offset) -> Result<Self, ReadError> {
-        let sound = core.view.lock().sound_from();
-        if offset < sound {
-            return Err(ReadError::Trimmed { wanted: offset, start: sound });
+        let start = core.view.lock().sendable_from();
+        if offset < start {
+            return Err(ReadError::Trimmed { wanted: offset, start });
         }
         Ok(Self { core: Arc::clone(core), reader: Reader::open(core, offset)?, check: None })
     }

@@ -19,8 +19,13 @@ fn sent(log: &Log, from: Offset, piece: usize) -> (Vec<u8>, Option<ReadError>) {
 
 /// A log that is read from its files only, and where its records end.
 fn written(disk: &MemoryDisk, rng: &mut Rng) -> (Log, Vec<Position>) {
+    remembered(disk, rng, 0)
+}
+
+/// The same, with so many bytes of its end in memory.
+fn remembered(disk: &MemoryDisk, rng: &mut Rng, backlog_bytes: usize) -> (Log, Vec<Position>) {
     let mut options = options(disk, Fsync::Everysec);
-    options.backlog_bytes = 0;
+    options.backlog_bytes = backlog_bytes;
     let (log, _) = Log::open(options, Position::START).unwrap();
     let mut ends = vec![log.end()];
     for i in 0..40 {
@@ -110,4 +115,46 @@ fn who_compares_with_a_damaged_log_hears_of_it() {
     let error = log.position_at(ends[3].offset).unwrap_err();
     assert!(error.to_string().contains("00000000000000000000.log is corrupt at byte"), "{error}");
     assert!(log.sound_from() > ends[3].offset);
+}
+
+#[test]
+fn who_reads_records_does_not_wait_for_one_whose_length_is_damaged() {
+    let disk = MemoryDisk::new(1);
+    let (log, ends) = written(&disk, &mut Rng::new(1));
+    // The last byte of the third record's length: 1 GiB more than it has.
+    disk.flip("/log/00000000000000000000.log".as_ref(), (48 + ends[2].offset as usize + 3) * 8 + 6);
+    let mut records = log.records(0).unwrap();
+    for end in &ends[1..3] {
+        assert_eq!(records.next_until(Offset::MAX).unwrap().unwrap().end, *end);
+    }
+    let error = records.next_until(Offset::MAX).unwrap_err();
+    assert!(matches!(error, ReadError::Record { offset, .. } if offset == ends[2].offset), "{error}");
+}
+
+#[test]
+fn what_is_in_memory_is_sent_whatever_its_file_holds() {
+    let (mut far, mut near) = (0, 0);
+    for seed in 0..300 {
+        let disk = MemoryDisk::new(seed);
+        let mut rng = Rng::new(seed);
+        let (log, ends) = remembered(&disk, &mut rng, 700);
+        let (all, _) = sent(&log, 0, 1000);
+        let files: Vec<_> = disk.files().into_iter().filter(|(path, _)| segment_name(path)).collect();
+        let (path, size) = files.last().unwrap();
+        let bit = 48 * 8 + rng.below((*size as u64 - 48) * 8) as usize;
+        disk.flip(path, bit);
+        let (bytes, error) = sent(&log, 0, 1 + rng.below(120) as usize);
+        if error.is_none() {
+            assert!(bytes == all, "seed {seed}");
+            near += 1;
+            continue;
+        }
+        // Whoever is near enough to the end needs nothing of the file.
+        let start = log.sendable_from();
+        assert!(start < log.sound_from() && ends.iter().any(|end| end.offset == start), "seed {seed}");
+        let (bytes, error) = sent(&log, start, 1000);
+        assert!(error.is_none() && bytes == all[start as usize..], "seed {seed}");
+        far += 1;
+    }
+    assert!(far > 10 && near > 100, "{far} {near}");
 }
