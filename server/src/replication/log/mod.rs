@@ -189,14 +189,19 @@ impl Log {
     /// Opens the log in `options.dir`, verifies all of it, cuts a torn tail. An absent or empty directory, or none,
     /// is an empty log that starts at `base`.
     pub fn open(options: Options, base: Position) -> Result<(Self, Recovered), LogError> {
-        let found = Self::find(&options, base)?;
+        let found = Self::find(&options, base, &mut || Ok(()))?;
         Self::begin(options, found)
     }
 
-    /// The first half of [`Log::open`]: verifies what is there, and changes no more than the torn tail.
-    pub(super) fn find(options: &Options, base: Position) -> Result<recover::Found, LogError> {
+    /// The first half of [`Log::open`]: verifies what is there, and changes no more than the torn tail. If that is suspect,
+    /// `doubt` is called before anything of it goes: the next start would see nothing wrong.
+    pub(super) fn find(
+        options: &Options,
+        base: Position,
+        doubt: &mut dyn FnMut() -> Result<(), LogError>,
+    ) -> Result<recover::Found, LogError> {
         match &options.dir {
-            Some(dir) => recover::recover(&*options.disk, dir, base),
+            Some(dir) => recover::recover(&*options.disk, dir, base, doubt),
             None => Ok(recover::Found::empty(base)),
         }
     }

@@ -95,16 +95,26 @@ pub struct Tear {
     pub suspect: bool,
 }
 
-/// Reads all that is in `dir` and brings it in order; afterwards everything in it is synced.
-pub fn recover(disk: &dyn Disk, dir: &Path, base: Position) -> Result<Found, LogError> {
+/// Reads all that is in `dir` and brings it in order; afterwards everything in it is synced. `doubt` is called before
+/// a suspect tail is cut.
+pub fn recover(
+    disk: &dyn Disk,
+    dir: &Path,
+    base: Position,
+    doubt: &mut dyn FnMut() -> Result<(), LogError>,
+) -> Result<Found, LogError> {
     let io = LogError::io;
     disk.create_dir(dir).map_err(io("create", dir))?;
     let mut mark = Mark::open(disk, dir).map_err(io("open", &dir.join(mark::FILE_NAME)))?;
     let bases = bases(disk, dir)?;
     let mut found = Found::empty(base);
-    if let Some((i, torn)) = read_all(disk, dir, &mut found, &bases)? {
+    if let Some((i, mut torn)) = read_all(disk, dir, &mut found, &bases)? {
         refuse_newer(disk, dir, &bases[i..])?;
         refuse_below(&mark, &torn)?;
+        torn.suspect |= bases.len() > i + 1;
+        if torn.suspect {
+            doubt()?;
+        }
         cut(disk, dir, &mut found, torn, &bases[i..])?;
     }
     let last = found.segments.last();
@@ -227,7 +237,6 @@ fn cut(disk: &dyn Disk, dir: &Path, found: &mut Found, tear: Tear, bases: &[Offs
         }
     }
     let Tear { path, at, offset, what, suspect } = tear;
-    let suspect = suspect || bases.len() > 1;
     tracing::warn!(file = %path.display(), at, offset, bytes, suspect, what, "cut the log's torn tail");
     found.cut = Some(Cut { path, at, offset, bytes, what, suspect });
     Ok(())

@@ -6,6 +6,7 @@ use super::super::meta::MetaFile;
 use super::super::position::Position;
 use super::super::snapshot::{Header, Info, SnapshotError, Snapshots};
 use super::{ASIDE_NAME, StorageError};
+use std::io;
 use std::path::Path;
 
 /// The newest snapshot whose header can be read, and those after it that can't be.
@@ -56,17 +57,27 @@ pub fn open_log(
     aside: &Path,
     meta: &mut MetaFile,
 ) -> Result<(Log, Recovered), StorageError> {
-    let found = match Log::find(&options, base) {
+    let dir = options.dir.clone().unwrap_or_default();
+    let found = Log::find(&options, base, &mut doubt(meta, &dir));
+    let found = match found {
         Err(error @ LogError::Corrupt { .. }) if options.heal => {
             note(disk, meta, aside, &error)?;
             if let Some(dir) = &options.dir {
                 Log::set_aside(disk, dir, aside, base)?;
             }
-            Log::find(&options, base)?
+            Log::find(&options, base, &mut doubt(meta, &dir))?
         }
         found => found?,
     };
     Ok(Log::begin(options, found)?)
+}
+
+/// What a cut takes must be known to be missing whatever happens next, or this node would lead without it.
+fn doubt(meta: &mut MetaFile, path: &Path) -> impl FnMut() -> Result<(), LogError> {
+    move || {
+        let noted = meta.update(|m| m.doubt = true).map_err(io::Error::other);
+        noted.map_err(|source| LogError::Io { doing: "note the damage of", path: path.to_owned(), source })
+    }
 }
 
 /// Says so in the log of the process and, first of all, in meta: whatever happens next, this node does not lead.

@@ -193,3 +193,23 @@ fn a_damaged_snapshot_that_nothing_stands_in_for_stops_a_server_alone_and_makes_
         assert_eq!(loader.next_block().unwrap().unwrap().kind, Kind::KEYS);
     }
 }
+
+#[test]
+fn a_start_that_fails_after_a_suspect_tail_was_cut_leaves_the_doubt() {
+    for seed in 0..100 {
+        let disk = MemoryDisk::new(seed);
+        let start = || super::open(&disk, Fsync::Everysec, "1");
+        // Nothing of it was ever synced, so that the damage looks like a torn tail.
+        let (storage, _) = start().unwrap();
+        append(&storage, 1, 0, 8);
+        let end = storage.log.end();
+        drop(storage);
+        let (path, _) = segment(&disk, 0);
+        disk.flip(&path, (48 + 100) * 8);
+        disk.crash_after(seed % 25);
+        drop(start());
+        disk.restart(Crash::Process);
+        let (storage, found) = start().unwrap();
+        assert!(storage.log.end().offset < end.offset && !found.whole, "seed {seed}: {found:?}");
+    }
+}
