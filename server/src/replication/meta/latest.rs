@@ -6,6 +6,10 @@
 //! Two slots of 16 KiB, little endian: crc32 of all that follows u32, length u32, revision u64, JSON. The valid slot of the
 //! higher revision counts, if it is higher than that of `meta.json`. The slot that was last synced is not written again
 //! before the other one is synced: whatever a crash tears, something newer or the same is left.
+//!
+//! A damaged slot can't be told from a torn one, so the other one counts then. Were that an older one, a node could
+//! forget that its log is in doubt, or who was named last, and after a wiped registry lead without what the node that it
+//! forgot still holds. So what was synced is written to the other slot too, until something newer comes there.
 
 use super::super::log::disk::{self, Disk, DiskFile};
 use std::io;
@@ -20,8 +24,9 @@ pub struct Latest {
     file: Arc<dyn DiskFile>,
     /// Where the next one is written.
     place: usize,
-    /// The newest.
+    /// The newest, and what is in its slot.
     revision: u64,
+    slot: Vec<u8>,
     /// It is in that place, not synced yet.
     pending: bool,
 }
@@ -45,7 +50,7 @@ impl Latest {
         // A process that ended may have left something unsynced: what is read here must stay.
         file.sync()?;
         let newest = read(&*file)?;
-        let mut latest = Self { file, place: 0, revision: 0, pending: false };
+        let mut latest = Self { file, place: 0, revision: 0, slot: Vec::new(), pending: false };
         if let Some((place, revision, _)) = newest {
             (latest.revision, latest.place) = (revision, 1 - place);
         }
@@ -66,10 +71,14 @@ impl Latest {
         if text.len() > SLOT_BYTES - HEAD_BYTES {
             return Ok(false);
         }
-        let slot = encode(revision, text);
-        disk::write_all(&*self.file, (self.place * SLOT_BYTES) as u64, &slot, &mut 0)?;
+        self.slot = encode(revision, text);
+        self.write_slot()?;
         (self.revision, self.pending) = (revision, true);
         Ok(true)
+    }
+
+    fn write_slot(&self) -> io::Result<()> {
+        disk::write_all(&*self.file, (self.place * SLOT_BYTES) as u64, &self.slot, &mut 0)
     }
 
     pub fn file(&self) -> Arc<dyn DiskFile> {
@@ -80,6 +89,10 @@ impl Latest {
     pub fn synced(&mut self, revision: u64) {
         if revision == self.revision && std::mem::take(&mut self.pending) {
             self.place = 1 - self.place;
+            // What it takes the place of is of no use any more, and what is synced is there whatever becomes of this.
+            if let Err(error) = self.write_slot() {
+                tracing::warn!(%error, "what this node remembers is there only once");
+            }
         }
     }
 }

@@ -320,3 +320,23 @@ fn a_crash_while_meta_is_replaced_leaves_the_old_or_the_new() {
         assert!(!meta.is_fresh());
     }
 }
+
+#[test]
+fn a_flipped_bit_has_a_node_forget_nothing_that_was_synced() {
+    for bit in 0..200 * 8 {
+        for place in [0, 16 << 10] {
+            let disk = MemoryDisk::new(1);
+            let open =
+                || MetaFile::open(Arc::new(disk.clone()), "/data".as_ref(), || Ok("i".into())).unwrap();
+            let mut meta = open();
+            for name in ["c1", "c2", "c3"] {
+                let unsynced = meta.update_soon(|m| m.cluster = Some(name.into())).unwrap().unwrap();
+                unsynced.sync().unwrap();
+                meta.synced(&unsynced);
+            }
+            drop(meta);
+            disk.flip("/data/meta.latest".as_ref(), place * 8 + bit);
+            assert_eq!(open().get().cluster.as_deref(), Some("c3"), "bit {bit} at {place}");
+        }
+    }
+}
