@@ -121,16 +121,8 @@ fn needs(node: &Arc<Node>, config: &Config, events: mpsc::Sender<Event>) -> Need
 pub(super) fn snapshot(node: &Node) -> Result<stream::Copy, String> {
     // Those who come while one is taken wait for it.
     let _one = node.copying.lock();
-    if let Some(copy) = newest(node)? {
+    if let Some(copy) = ready(node)? {
         return Ok(copy);
-    }
-    if node.log.sound_from() == 0 {
-        // Everything is in the log: what it goes on from is nothing. No commit is needed to say so, which there may not be
-        // before the one that asks has all of it.
-        let snapshots = node.storage.lock().snapshots.clone();
-        let nothing = snapshots.write(&Header::default()).and_then(Writer::finish);
-        nothing.map_err(|error| error.to_string())?;
-        return newest(node)?.ok_or_else(|| "the log was trimmed meanwhile".to_owned());
     }
     match node.taker.take() {
         // One that is being taken for other reasons does as well.
@@ -138,6 +130,20 @@ pub(super) fn snapshot(node: &Node) -> Result<stream::Copy, String> {
         taken => drop(taken.map_err(|error| error.to_string())?),
     }
     newest(node)?.ok_or_else(|| "the snapshot is gone already".to_owned())
+}
+
+/// As [`snapshot`], if that needs no commit to be waited for.
+pub(super) fn ready(node: &Node) -> Result<Option<stream::Copy>, String> {
+    let mut ready = newest(node)?;
+    if ready.is_none() && node.log.sound_from() == 0 {
+        // Everything is in the log: what it goes on from is nothing. No commit is needed to say so, which there may not be
+        // before the one that asks has all of it.
+        let snapshots = node.storage.lock().snapshots.clone();
+        let nothing = snapshots.write(&Header::default()).and_then(Writer::finish);
+        nothing.map_err(|error| error.to_string())?;
+        ready = newest(node)?;
+    }
+    Ok(ready)
 }
 
 /// The newest snapshot, if the log goes on from it. What comes after its header is verified while it is sent.
@@ -163,13 +169,18 @@ fn newest(node: &Node) -> Result<Option<stream::Copy>, String> {
 /// What was to be sent is damaged. Everything is in memory: a new snapshot takes the place of what is not to be read any
 /// more, so that this node is whole again also after a restart, and there is something to send.
 fn mend(node: &Arc<Node>, damage: Damage) {
+    leave_behind(node, damage);
+    node.aside.spawn(maintenance::save(node.clone()));
+}
+
+/// It is not sent again. The log has seen to that itself.
+pub(super) fn leave_behind(node: &Node, damage: Damage) {
     if let Damage::Snapshot(info, error) = damage
         && let Err(error) = node.storage.lock().put_aside(&info, &error)
     {
         // Another copy of the same has seen it too.
         tracing::warn!(%error, "a damaged snapshot stays where it is");
     }
-    node.aside.spawn(maintenance::save(node.clone()));
 }
 
 fn serve(config: &Config, links: &Links) -> Result<(), NodeError> {

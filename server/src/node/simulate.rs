@@ -20,10 +20,12 @@ use crate::replication::gate::Gate;
 use crate::replication::log::disk::Disk;
 use crate::replication::log::{Hooks, Log, Options};
 use crate::replication::member::Memory;
+use crate::replication::meta::Unsynced;
 use crate::replication::position::{Epoch, Offset, Position};
 use crate::replication::protocol::Event;
 use crate::replication::snapshot::Info;
 use crate::replication::storage::{Storage, Surroundings};
+use crate::replication::stream::{Copy, Damage};
 
 pub use super::outside::Outside;
 pub use super::snapshots::{Portions, TakeError, Taking};
@@ -141,9 +143,19 @@ impl Simulated {
         self.engine().keyspace.captured_bytes()
     }
 
-    /// The snapshot that a copy is made of.
-    pub fn copy(&self) -> Result<crate::replication::stream::Copy, String> {
-        cluster::snapshot(&self.node)
+    /// The snapshot that a copy is made of; `None`: one is to be taken first.
+    pub fn copy(&self) -> Result<Option<Copy>, String> {
+        cluster::ready(&self.node)
+    }
+
+    /// What it was to remember was synced.
+    pub fn kept(&self, unsynced: &Unsynced) {
+        self.node.storage.lock().meta.synced(unsynced);
+    }
+
+    /// What was to be sent is damaged: a snapshot is to be taken that takes its place.
+    pub fn leave_behind(&self, damage: Damage) {
+        cluster::leave_behind(&self.node, damage);
     }
 
     fn position(&self) -> Position {

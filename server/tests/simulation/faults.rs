@@ -58,7 +58,7 @@ const KINDS: [Kind; 19] = [
 ];
 
 /// What must not make a pair that stays together change its roles (rule 9).
-const REGISTRY_ONLY: [Kind; 3] = [Kind::ZooCut, Kind::ZooDown, Kind::ZooExpire];
+pub const REGISTRY_ONLY: [Kind; 3] = [Kind::ZooCut, Kind::ZooDown, Kind::ZooExpire];
 
 /// Each run has some of them: rare mixes come up sooner than if all were there always.
 pub fn choose(rng: &mut Rng) -> Vec<Kind> {
@@ -257,12 +257,13 @@ impl World {
                     && other.id == member.id
                     && other.incarnation() == member.incarnation
                     && other.whole
+                    && !other.is_damaged()
             })
         })
     }
 
     /// The same under every write that may still reach the registry.
-    fn expendable_whatever_comes(&mut self, host: usize, power: bool) -> bool {
+    pub fn expendable_whatever_comes(&mut self, host: usize, power: bool) -> bool {
         let now = self.zoo.config.clone();
         let mut all = self.expendable(host);
         for config in self.flying_configs() {
@@ -292,6 +293,11 @@ impl World {
             return;
         }
         self.kill(host, Some(Crash::Machine));
+        self.exchange_disk(host);
+    }
+
+    /// An empty one is in the place of its disk.
+    pub fn exchange_disk(&mut self, host: usize) {
         let seed = self.rng.next();
         let it = &mut self.hosts[host];
         it.disks += 1;
@@ -351,7 +357,7 @@ impl World {
     }
 
     /// A snapshot is taken, and the log before it goes.
-    fn trim(&mut self, host: usize) {
+    pub fn trim(&mut self, host: usize) {
         if self.hosts[host].taking.is_some() {
             return;
         }

@@ -37,6 +37,7 @@ pub enum Order {
     CopyTo(ConnectionId, Stamp),
     Close(ConnectionId),
     Write(member::Config, Option<i32>),
+    Kept(Unsynced),
     Refresh,
     Announce(NodeInfo),
 }
@@ -93,6 +94,7 @@ impl Outside for Recorder {
                 resume_unwind(Box::new(Ended(error.to_string())));
             }
             let _ = done.send(());
+            self.order(Order::Kept(unsynced));
         }
         kept
     }
@@ -228,6 +230,7 @@ impl World {
         }
         let given = self.given(host);
         let it = &mut self.hosts[host];
+        let damaged = it.disk.damaged();
         it.generation += 1;
         it.orders.lock().clear();
         it.pretend(self.now);
@@ -239,9 +242,16 @@ impl World {
                 self.after(200 * MS, Item::Restart(host));
                 return;
             }
+            Ok(Err(error)) if self.has_no_use_of(&damaged, &error.to_string()) => {
+                self.exchange_disk(host);
+                self.after(200 * MS, Item::Restart(host));
+                return;
+            }
             Ok(Err(error)) => self.failed = Some(format!("n{host} does not start: {error}")),
             Err(why) => self.failed = Some(format!("n{host} does not start: {}", why.0)),
         }
+        let heals = self.hosts[host].process.as_ref().is_some_and(|process| process.status().damaged);
+        self.damages_found += u64::from(heals && !damaged.is_empty());
         let generation = self.hosts[host].generation;
         self.tell(|| format!("n{host} starts, log at {}", self.describe_log(host)));
         self.compare_with_left(host);
@@ -348,6 +358,9 @@ impl World {
                 self.close(host, connection);
             }
             Order::Write(config, expected) => self.zoo_send(host, config, expected),
+            Order::Kept(unsynced) => {
+                self.with_quietly(host, |process| process.kept(&unsynced));
+            }
             Order::Refresh => {
                 let link = self.hosts[host].zoo_link;
                 let delay = self.rng.between(1, 6) * MS;
@@ -364,6 +377,7 @@ impl World {
         self.hosts[host].left =
             crash.is_none().then(|| Left { written: process.log().written(), disks: self.hosts[host].disks });
         drop(process);
+        self.lose_or_mend(host);
         self.hosts[host].senders.clear();
         self.hosts[host].taking = None;
         self.hosts[host].paused_until = 0;

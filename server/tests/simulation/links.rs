@@ -4,7 +4,7 @@ use botellier_server::replication::Offset;
 use botellier_server::replication::member::Stamp;
 use botellier_server::replication::protocol::{ConnectionId, Ending, Event};
 use botellier_server::replication::stream::outlet::{Copying, Next, Outlet, log_chunk};
-use botellier_server::replication::stream::{Copy, UNSENT_MAX};
+use botellier_server::replication::stream::{Copy, Damage, UNSENT_MAX};
 use botellier_server::replication::wire::{BULK_MAX, Body, Frame};
 use bytes::BytesMut;
 
@@ -140,33 +140,56 @@ impl World {
             return false;
         };
         let mut output = BytesMut::new();
-        match sender.bulk() {
+        let mut damage = None;
+        let sent = match sender.bulk() {
             Some(Bulk::Log { stamp, from }) => {
                 let read = process.log().sender(*from);
                 let read = read.and_then(|mut sender| log_chunk(&mut sender, *stamp, process.gate(), most));
-                let Ok(Some((head, bytes))) = read else {
-                    // It was cut or trimmed meanwhile.
-                    self.break_off(host, connection);
-                    return false;
-                };
-                *from += bytes.len() as u64;
-                output.extend_from_slice(&head);
-                output.extend_from_slice(&bytes);
+                match read {
+                    Ok(Some((head, bytes))) => {
+                        *from += bytes.len() as u64;
+                        output.extend_from_slice(&head);
+                        output.extend_from_slice(&bytes);
+                        true
+                    }
+                    // It was cut or trimmed meanwhile, or is damaged.
+                    Ok(None) => false,
+                    Err(error) => {
+                        damage = error.is_damage().then_some(Damage::Log);
+                        false
+                    }
+                }
             }
             Some(Bulk::Copy { stamp, copying, copy }) => {
                 let (stamp, from) = (*stamp, copy.position.offset);
                 let most = if slow { BULK_MAX } else { COPY_CHUNK };
-                match copying.next(most).expect("the snapshot can be read") {
-                    Some(body) => {
+                match copying.next(most) {
+                    Ok(Some(body)) => {
                         Frame { epoch: stamp.epoch, version: stamp.version, body }.encode(&mut output);
+                        true
                     }
-                    None => sender.feed(Bulk::Log { stamp, from }),
+                    Ok(None) => {
+                        sender.feed(Bulk::Log { stamp, from });
+                        true
+                    }
+                    Err(error) => {
+                        assert!(error.is_damage(), "the snapshot can be read: {error}");
+                        damage = Some(Damage::Snapshot(copy.info.clone(), error));
+                        false
+                    }
                 }
             }
             None => return false,
+        };
+        if sent {
+            self.send_bytes(host, connection, output);
+        } else {
+            self.break_off(host, connection);
         }
-        self.send_bytes(host, connection, output);
-        true
+        if let Some(damage) = damage {
+            self.find_damage(host, damage);
+        }
+        sent
     }
 
     fn break_off(&mut self, host: usize, connection: ConnectionId) {
@@ -184,9 +207,12 @@ impl World {
             self.kill(host, None);
             return;
         };
-        let Ok(copy) = copied else {
-            // There is no room for one.
+        let Ok(Some(copy)) = copied else {
+            // There is no room for one, or it has to be taken first.
             let generation = self.hosts[host].generation;
+            if copied.is_ok() {
+                self.at(self.now, Item::Mend(host, generation));
+            }
             self.after(20 * MS, Item::Copy(host, generation, connection, stamp));
             return;
         };

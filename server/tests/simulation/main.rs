@@ -9,6 +9,7 @@ mod callers;
 #[allow(dead_code)] // replies are read here, not asked for over sockets
 mod client;
 mod faults;
+mod flips;
 mod host;
 mod lines;
 mod links;
@@ -39,7 +40,8 @@ fn no_seed_loses_an_acknowledged_write_or_answers_stale() {
     }
     let first = std::env::var("FIRST").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
     let (next, last) = (AtomicU64::new(first), first + seeds());
-    let (operations, failures) = (AtomicU64::new(0), parking_lot::Mutex::new(Vec::new()));
+    let (operations, damages) = (AtomicU64::new(0), AtomicU64::new(0));
+    let failures = parking_lot::Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
@@ -50,10 +52,13 @@ fn no_seed_loses_an_acknowledged_write_or_answers_stale() {
                     }
                     let run = panic::catch_unwind(|| {
                         let mut world = World::new(seed, false);
-                        world.run().map(|()| world.answered)
+                        world.run().map(|()| (world.answered, world.damages_found))
                     });
                     match run {
-                        Ok(Ok(count)) => drop(operations.fetch_add(count, Ordering::Relaxed)),
+                        Ok(Ok((answered, found))) => {
+                            operations.fetch_add(answered, Ordering::Relaxed);
+                            damages.fetch_add(found, Ordering::Relaxed);
+                        }
                         Ok(Err(why)) => failures.lock().push(format!("SEED={seed}: {why}")),
                         Err(_) => failures.lock().push(format!("SEED={seed}: panicked")),
                     }
@@ -63,7 +68,9 @@ fn no_seed_loses_an_acknowledged_write_or_answers_stale() {
     });
     let failures = failures.into_inner();
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
-    println!("{} seeds, {} operations answered", seeds(), operations.into_inner());
+    let (operations, damages) = (operations.into_inner(), damages.into_inner());
+    println!("{} seeds, {operations} operations answered, {damages} times damaged data was found", seeds());
+    assert!(damages > 0 || seeds() < 100, "bits flip, and no node notices");
 }
 
 #[test]

@@ -86,7 +86,7 @@ impl World {
         let Some((false, theirs)) = &self.pipes[&pipe].hello else { return };
         let Some(process) = &self.hosts[host].process else { return };
         let log = process.log();
-        let mine = History { base: log.start(), end: log.end(), epochs: log.epochs() };
+        let mine = History { base: log.sendable_from(), end: log.end(), epochs: log.epochs() };
         let shared = mine.shared_with(theirs).and_then(|offset| log.position_at(offset).ok());
         if shared.is_some_and(|shared| shared.offset != theirs.end.offset || shared == theirs.end) {
             self.fail(format!("n{host} copies all to a replica that could resume (trap 23)"));

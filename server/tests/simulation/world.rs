@@ -59,6 +59,9 @@ pub enum Item {
     Sync(usize, u64),
     Copy(usize, u64, ConnectionId, Stamp),
     Fault,
+    Flip,
+    /// A snapshot is due that takes the place of what is damaged.
+    Mend(usize, u64),
     Restart(usize),
     Wake(usize),
     ZooWrite {
@@ -131,6 +134,10 @@ pub struct World {
     /// The pair as it was when everything was in order, where nothing but huge values is under way.
     pub settled_pair: Option<(String, Option<String>)>,
     pub faults: Vec<crate::faults::Kind>,
+    /// What decides where bits flip, if they do.
+    pub flips: Option<Rng>,
+    /// How often a node found that some of its data is damaged.
+    pub damages_found: u64,
     pub pace: u64,
     pub healing: bool,
 }
@@ -156,6 +163,7 @@ impl World {
         }
         let pace = rng.between(40, 500) * MS;
         let hosts = (0..count).map(|index| Host::new(index, &mut rng)).collect();
+        let flips = crate::flips::choose(seed, &faults);
         let mut world = Self {
             rng,
             now: 1_000 * MS,
@@ -188,6 +196,8 @@ impl World {
             rate,
             settled_pair: None,
             faults,
+            flips,
+            damages_found: 0,
             pace,
             healing: false,
         };
@@ -199,6 +209,9 @@ impl World {
             world.after(5 * MS, Item::Call(caller));
         }
         world.after(1_000 * MS, Item::Fault);
+        if world.flips.is_some() {
+            world.after(1_000 * MS, Item::Flip);
+        }
         world
     }
 
@@ -347,6 +360,12 @@ impl World {
                 }
             }
             Item::Fault => self.fault(),
+            Item::Flip => self.flip(),
+            Item::Mend(host, generation) => {
+                if self.alive(host, generation) && !self.postpone(host, Item::Mend(host, generation)) {
+                    self.trim(host);
+                }
+            }
             Item::Restart(host) => self.restart(host),
             Item::Wake(host) => self.wake(host),
             Item::ZooWrite { host, link, config, expected } => self.zoo_write(host, link, *config, expected),

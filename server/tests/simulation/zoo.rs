@@ -31,7 +31,8 @@ impl Zoo {
     pub fn wipe(&mut self, now: u64) {
         self.ensemble += 1;
         self.config = None;
-        self.past.push((now, None));
+        // No server of the new one, however late, shows anything of the old one.
+        self.past = vec![(now, None)];
         self.nodes.clear();
     }
 

@@ -6,7 +6,7 @@
 
 use super::disk::{Disk, DiskFile};
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -81,9 +81,16 @@ enum NameChange {
 
 #[derive(Default)]
 struct Contents {
-    now: Vec<u8>,
-    safe: Vec<u8>,
+    now: Bytes,
+    safe: Bytes,
     unsynced: Vec<Change>,
+}
+
+/// What a file holds, and which of its bits are not as they were written.
+#[derive(Clone, Default)]
+struct Bytes {
+    all: Vec<u8>,
+    flipped: BTreeSet<usize>,
 }
 
 enum Change {
@@ -150,7 +157,7 @@ impl MemoryDisk {
     /// The files there are, with their sizes in bytes.
     pub fn files(&self) -> Vec<(PathBuf, usize)> {
         let state = self.state.lock();
-        state.names.iter().map(|(path, id)| (path.clone(), state.files[id].now.len())).collect()
+        state.names.iter().map(|(path, id)| (path.clone(), state.files[id].now.all.len())).collect()
     }
 
     /// Damages one bit of a file on the medium.
@@ -158,11 +165,23 @@ impl MemoryDisk {
         let mut state = self.state.lock();
         let Some(id) = state.names.get(path).copied() else { return };
         if let Some(file) = state.files.get_mut(&id) {
-            for bytes in [&mut file.now, &mut file.safe] {
-                if let Some(byte) = bytes.get_mut(bit / 8) {
-                    *byte ^= 1 << (bit % 8);
-                }
-            }
+            file.now.flip(bit);
+            file.safe.flip(bit);
+        }
+    }
+
+    /// The files that have bits which are not as they were written.
+    pub fn damaged(&self) -> Vec<PathBuf> {
+        let state = self.state.lock();
+        let damaged = state.names.iter().filter(|(_, id)| state.files[*id].is_damaged());
+        damaged.map(|(path, _)| path.clone()).collect()
+    }
+
+    /// Has every bit be as it was written.
+    pub fn mend(&self) {
+        for file in self.state.lock().files.values_mut() {
+            file.now.mend();
+            file.safe.mend();
         }
     }
 }
@@ -226,12 +245,40 @@ fn apply_name(names: &mut BTreeMap<PathBuf, u64>, change: &NameChange) {
     }
 }
 
-impl Contents {
-    fn write(bytes: &mut Vec<u8>, at: usize, new: &[u8]) {
-        if bytes.len() < at + new.len() {
-            bytes.resize(at + new.len(), 0);
+impl Bytes {
+    fn write(&mut self, at: usize, new: &[u8]) {
+        let end = at + new.len();
+        if self.all.len() < end {
+            self.all.resize(end, 0);
         }
-        bytes[at..at + new.len()].copy_from_slice(new);
+        self.all[at..end].copy_from_slice(new);
+        self.flipped.retain(|bit| !(at..end).contains(&(bit / 8)));
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.all.truncate(len);
+        self.flipped.retain(|bit| bit / 8 < len);
+    }
+
+    fn flip(&mut self, bit: usize) {
+        if let Some(byte) = self.all.get_mut(bit / 8) {
+            *byte ^= 1 << (bit % 8);
+            if !self.flipped.remove(&bit) {
+                self.flipped.insert(bit);
+            }
+        }
+    }
+
+    fn mend(&mut self) {
+        for bit in std::mem::take(&mut self.flipped) {
+            self.all[bit / 8] ^= 1 << (bit % 8);
+        }
+    }
+}
+
+impl Contents {
+    fn is_damaged(&self) -> bool {
+        !self.now.flipped.is_empty() || !self.safe.flipped.is_empty()
     }
 
     fn lose_unsynced(&mut self, rng: &mut Rng) {
@@ -247,7 +294,7 @@ impl Contents {
                         // All lost, all kept, most kept, half kept.
                         let kept = [false, true, !rng.one_in(8), rng.one_in(2)][mood as usize];
                         if kept {
-                            Self::write(&mut self.safe, at + done, &bytes[done..done + part]);
+                            self.safe.write(at + done, &bytes[done..done + part]);
                         }
                         done += part;
                     }
@@ -341,11 +388,11 @@ impl DiskFile for MemoryFile {
             if last {
                 taken = state.rng.below(taken as u64 + 1) as usize;
             }
-            let others: usize = state.files.values().map(|f| f.now.len()).sum();
+            let others: usize = state.files.values().map(|f| f.now.all.len()).sum();
             let room = (state.bytes_max as usize).saturating_sub(others + at as usize);
-            taken = taken.min(room.max(file.now.len().saturating_sub(at as usize)));
+            taken = taken.min(room.max(file.now.all.len().saturating_sub(at as usize)));
             if taken > 0 {
-                Contents::write(&mut file.now, at as usize, &bytes[..taken]);
+                file.now.write(at as usize, &bytes[..taken]);
                 file.unsynced.push(Change::Write(at as usize, bytes[..taken].to_vec()));
             }
             if last {
@@ -363,7 +410,7 @@ impl DiskFile for MemoryFile {
             if state.crashed {
                 return Err(crashed());
             }
-            let from = file.now.get(at as usize..).unwrap_or_default();
+            let from = file.now.all.get(at as usize..).unwrap_or_default();
             let count = from.len().min(buf.len());
             buf[..count].copy_from_slice(&from[..count]);
             Ok(count)
@@ -397,6 +444,6 @@ impl DiskFile for MemoryFile {
     }
 
     fn size(&self) -> io::Result<u64> {
-        self.with(|_, file| Ok(file.now.len() as u64))
+        self.with(|_, file| Ok(file.now.all.len() as u64))
     }
 }
