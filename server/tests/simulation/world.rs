@@ -163,7 +163,6 @@ impl World {
         }
         let pace = rng.between(40, 500) * MS;
         let hosts = (0..count).map(|index| Host::new(index, &mut rng)).collect();
-        let flips = crate::flips::choose(seed, &faults);
         let mut world = Self {
             rng,
             now: 1_000 * MS,
@@ -195,8 +194,8 @@ impl World {
             chunk_max,
             rate,
             settled_pair: None,
+            flips: crate::flips::choose(seed, &faults),
             faults,
-            flips,
             damages_found: 0,
             pace,
             healing: false,
