@@ -94,9 +94,9 @@ impl Tail {
         self.epochs = epochs;
     }
 
-    /// Forgets epochs that ended before `start`.
+    /// Forgets epochs that ended before `start`. One that ended there stays: a log that ends there shares it.
     pub fn trim(&mut self, start: Offset) {
-        let gone = self.epochs.windows(2).take_while(|pair| pair[1].start <= start).count();
+        let gone = self.epochs.windows(2).take_while(|pair| pair[1].start < start).count();
         self.epochs.drain(..gone);
     }
 
