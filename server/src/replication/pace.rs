@@ -11,10 +11,10 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 
 /// So many times as long as a piece took is rested after it.
-const REST: u32 = 30;
+const REST: u32 = 15;
 
 /// Nobody rests longer at a time: work that is piling up must be seen.
-const REST_MAX: Duration = Duration::from_millis(40);
+const REST_MAX: Duration = Duration::from_millis(20);
 
 /// How much everything else has done so far; in what unit does not matter.
 pub type Busy = Arc<dyn Fn() -> u64 + Send + Sync>;
